@@ -1,11 +1,12 @@
 """Datasets as files of this machine: written once, and shared in memory by all processes."""
 
+import hashlib
 import json
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 import platformdirs
 
 from stepladder.data.dataset import ARRAYS, Dataset
-from stepladder.files import load_json
+from stepladder.errors import StepladderError
+from stepladder.files import atomic_write, load_json
+from stepladder.version import __version__
 
 _KEPT_DAYS = 30
 _FACTS = "facts.json"
@@ -148,6 +151,66 @@ def store_dataset(dataset: Dataset, root: Path, is_cache: bool = True) -> Stored
     if is_cache:
         _remove_old(root)
     return stored
+
+
+_LEAST_REMEMBERED = 2**22  # bytes: smaller files are read in no time
+_SETTLED = 2 * 10**9  # ns since the last change: a clock may not tell two changes apart
+
+
+class RememberedFiles:
+    """What was read from files, as long as they stay as they are."""
+
+    def __init__(self, files: Sequence[str], how: Mapping[str, Any]) -> None:
+        """Takes note of the files as they are.
+
+        Args:
+            files: paths.
+            how: they are read.
+        """
+        self._files, self._how = files, how
+        self._key = self._state()
+
+    def load(self) -> Dataset | None:
+        """The dataset of those files from this machine's cache; None where it must be read."""
+        root = cache_root()
+        if root is None or self._key is None:
+            return None
+        try:
+            values = load_json(root / f"{self._key}.json")
+            facts = {name: tuple(value) if isinstance(value, list) else value
+                     for name, value in values["facts"].items()}  # fmt: skip
+            fingerprint = str(values["fingerprint"])
+            folder, arrays = root / fingerprint, tuple(values["arrays"])
+            stored = StoredDataset(folder, fingerprint, facts, arrays)
+            return stored.load() if stored.is_whole() else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, StepladderError):
+            return None
+
+    def store(self, dataset: Dataset) -> None:
+        """Keeps what was read, unless the files have changed meanwhile or are small."""
+        root = cache_root()
+        if root is None or self._key is None or self._key != self._state():
+            return
+        with suppress(OSError, StepladderError):  # without a writable cache it is read again
+            stored = store_dataset(dataset, root)
+            values = {"fingerprint": stored.fingerprint, "facts": stored.facts,
+                      "arrays": stored.arrays}  # fmt: skip
+            atomic_write(root / f"{self._key}.json", json.dumps(values).encode())
+
+    def _state(self) -> str | None:
+        """A name for the files as they are; None where they are small or have just changed."""
+        try:
+            states = [os.stat(file) for file in self._files]
+        except (OSError, ValueError):
+            return None
+        newest = max(state.st_mtime_ns for state in states)
+        is_small = sum(state.st_size for state in states) < _LEAST_REMEMBERED
+        if is_small or time.time_ns() - newest < _SETTLED:
+            return None
+        files = [[os.path.realpath(file), state.st_size, state.st_mtime_ns, state.st_ino]
+                 for file, state in zip(self._files, states, strict=True)]  # fmt: skip
+        text = json.dumps([__version__, files, dict(self._how)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _remove_old(root: Path) -> None:

@@ -165,9 +165,9 @@ def without_missing(array: _Array) -> _Array:
 
 def codes_of(distinct: pyarrow.DictionaryArray) -> npt.NDArray[np.int64]:
     """Places in the dictionary of an encoded array; -1, the last place, for null."""
-    indices = distinct.indices  # filling nulls imports pandas where it is installed
+    indices = distinct.indices
     indices = indices.fill_null(-1) if indices.null_count else indices
-    codes: npt.NDArray[np.int64] = indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    codes: npt.NDArray[np.int64] = np.from_dlpack(indices).astype(np.int64)
     return codes
 
 
@@ -175,7 +175,10 @@ def _float64(array: _Array) -> npt.NDArray[np.float64]:
     import pyarrow
     import pyarrow.compute as compute
 
-    values: npt.NDArray[np.float64] = compute.cast(array, pyarrow.float64(), safe=False).to_numpy(
-        zero_copy_only=False
+    cast = compute.cast(array, pyarrow.float64(), safe=False)
+    values: Any = (
+        cast.to_numpy(zero_copy_only=False)  # nulls become NaN
+        if cast.null_count
+        else np.from_dlpack(cast)  # the other imports pandas where it is installed
     )
-    return values
+    return np.asarray(values, np.float64)

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from stepladder.data.cache import RememberedFiles
 from stepladder.data.dataset import (
     Dataset,
     Task,
@@ -412,7 +413,7 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {"mnist": read_mnist}
 
 _KINDS = (
     f"dataset must be a built-in name ({', '.join(BUILT_IN)}), a .npz file, a folder of IDX files, "
-    'or a table { csv = "…", label = "…", test_share = 0.2 }'
+    'or a table { csv = "…", label = "…", test_share = 0.2 } (also parquet and arrow)'
 )
 
 
@@ -436,6 +437,10 @@ def load(dataset: DatasetSource) -> Dataset:
         return BUILT_IN[dataset]()
     if (elsewhere := _not_in_a_file(dataset)) is not None:
         return elsewhere
+    files = _remembered(dataset)
+    known = files.load() if files else None
+    if known is not None:
+        return known
     if not isinstance(dataset, str):
         readers, dataset = _readers_of(dataset), dataset.path
     elif Path(dataset).suffix.lower() == ".npz":
@@ -444,7 +449,10 @@ def load(dataset: DatasetSource) -> Dataset:
     try:
         kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither"
         if kind in readers:
-            return with_revision(readers[kind](path, path.resolve().name))
+            read = with_revision(readers[kind](path, path.resolve().name))
+            if files:
+                files.store(read)
+            return read
         exists = path.exists()
     except OSError as error:
         raise DataError(
@@ -469,6 +477,16 @@ def _not_in_a_file(dataset: DatasetSource) -> Dataset | None:
     from stepladder.data.sets import read_set  # which uses the readers above
 
     return read_set(dataset)
+
+
+def _remembered(dataset: DatasetSource) -> RememberedFiles | None:
+    """What is known of a table's files; None of other data, which are read in no time."""
+    from stepladder.study.sources import FILE_KEYS, TableDataset  # pydantic comes with it
+
+    if not isinstance(dataset, TableDataset):
+        return None
+    how = dataset.model_dump()
+    return RememberedFiles([how[key] for key in FILE_KEYS if how.get(key)], how)
 
 
 def _readers_of(dataset: FileDataset) -> dict[str, Callable[[Path, str], Dataset]]:
@@ -508,6 +526,8 @@ def _public(name: str) -> str:
 
 
 def _message(path: Path, kind: str) -> str:
+    from stepladder.study.sources import table_key  # pydantic comes with it
+
     if kind == "nothing":
         from stepladder.study.schema import (
             did_you_mean,  # pydantic comes with it: only for this message
@@ -517,8 +537,9 @@ def _message(path: Path, kind: str) -> str:
         advice = otherwise if path.suffix else did_you_mean(path.name, BUILT_IN, otherwise)
         advice = _public(path.name) or advice
         return f"{_KINDS}, found nothing at {str(path)!r}; {advice}"
-    if path.suffix.lower() == ".csv" and kind == "file":
-        advice = f'write dataset = {{ csv = "{path.name}", label = "…", test_share = 0.2 }}'
+    key = table_key(path) if kind == "file" else None
+    if key is not None:
+        advice = f'write dataset = {{ {key} = "{path.name}", label = "…", test_share = 0.2 }}'
     else:
         advice = "name one of these"
     found = {"file": "another file", "folder": "a folder", "neither": "no plain file or folder"}

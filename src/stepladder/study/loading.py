@@ -17,7 +17,7 @@ from stepladder.files import parse_toml, read_bounded, undecodable, validate_pat
 from stepladder.study.foreign_names import takes_arguments
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, did_you_mean, nearest, own_errors, toml_key
-from stepladder.study.sources import FILE_KEYS, is_set_name
+from stepladder.study.sources import FILE_KEYS, is_set_name, table_key
 from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
@@ -305,7 +305,7 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
     path = validate_path(source, what.upper())
     if path.is_dir():
         path = _study_in(path, what)
-    elif path.suffix.lower() in (".csv", ".npz") and path.is_file():
+    elif path.is_file() and (table_key(path) or path.suffix.lower() == ".npz"):
         raise StudyError(f"must be a {what} file, found a dataset; {_study_of(path)}", str(source))
     try:
         content = read_bounded(path)
@@ -342,20 +342,25 @@ def _study_in(folder: Path, what: str) -> Path:
 
 def _study_of(data: Path) -> str:
     """What to do with the file of a dataset: the lines of a study that uses it."""
-    used, note = json.dumps(str(data)), ""
-    if data.suffix.lower() == ".csv":
-        try:
-            columns = read_bounded(data).decode("utf-8-sig").splitlines()[0].split(",")
-        except (OSError, ValueError, IndexError):
-            columns = ["label"]
-        label = json.dumps(columns[-1].strip().strip('"'))
-        used = f"{{ csv = {used}, label = {label}, test_share = 0.2 }}"
+    used, note, key = json.dumps(str(data)), "", table_key(data)
+    if key is not None:
+        used = f"{{ {key} = {used}, label = {json.dumps(_last_column(data))}, test_share = 0.2 }}"
         note = "  # label: the column of classes"
     return (
         "write these lines into a file such as study.toml and name that:\n"
         f"  name = {json.dumps(data.stem)}\n  dataset = {used}{note}\n"
         '  base = { hidden = [32], activation = "sigmoid" }\n  technique = [{ name = "ReLU" }]'
     )
+
+
+def _last_column(table: Path) -> str:
+    """The last column of a table of text, which is the label more often than any other."""
+    try:
+        header = read_bounded(table).decode("utf-8-sig").splitlines()[0]
+    except (OSError, ValueError, IndexError):
+        return "label"
+    separator = max(",;\t|", key=header.count)  # the first of those that are met as often
+    return header.split(separator)[-1].strip().strip('"')
 
 
 def _check_keys_of_training(

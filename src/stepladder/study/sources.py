@@ -353,6 +353,24 @@ DatasetSource = Annotated[
 """A built-in name or a path, or a table of its own."""
 
 
+_SUFFIXES = {
+    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt.gz"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), "arrow"),
+}
+
+
+def table_key(file: Path) -> str | None:
+    """The key of a table that a file is named by; None for a file that is no table by its name.
+
+    Example:
+        >>> table_key(Path("digits.csv.gz")), table_key(Path("digits.npz"))
+        ('csv', None)
+    """
+    name = file.name.lower()
+    return next((key for suffix, key in _SUFFIXES.items() if name.endswith(suffix)), None)
+
+
 def short_name(source: DatasetSource) -> str:
     """What a data set is called in tables and folders: a built-in name, or that of its file.
 
