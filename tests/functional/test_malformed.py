@@ -1,5 +1,6 @@
 """Malformed files, made from valid ones: each ends in exit 2 and one message, nothing written."""
 
+import gzip
 import io
 import subprocess
 import sys
@@ -107,6 +108,34 @@ def damaged_data(draw, digits):
     return "bad.csv", draw(damaged_bytes(text)), table
 
 
+TABLE = {"csv": "bad.csv", "csv.gz": "bad.csv.gz", "parquet": "bad.parquet", "arrow": "bad.arrow"}
+
+
+@pytest.fixture(scope="module")
+def tables(digits_table):
+    """The bytes of one table in all forms."""
+    import pyarrow
+    from pyarrow import feather, parquet
+
+    table = pyarrow.table(digits_table)
+    text = "\n".join([",".join(digits_table), *(",".join(map(str, row))
+                     for row in zip(*digits_table.values(), strict=True))]).encode()  # fmt: skip
+    columns, arrow = io.BytesIO(), io.BytesIO()
+    parquet.write_table(table, columns)
+    feather.write_feather(table, arrow)
+    return {"csv": text, "csv.gz": gzip.compress(text), "parquet": columns.getvalue(),
+            "arrow": arrow.getvalue()}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def digits_table():
+    """Sixty rows of numbers, texts and classes, as columns."""
+    rng = np.random.default_rng(0)
+    return {"a": rng.normal(size=60).tolist(), "b": rng.integers(0, 9, 60).tolist(),
+            "c": [("red", "green")[i % 2] for i in range(60)],
+            "label": [i % 3 for i in range(60)]}  # fmt: skip
+
+
 @pytest.fixture
 def refused(place, monkeypatch, capsys):
     """Runs a study that may be malformed; says whether it was, having checked how it ended."""
@@ -173,6 +202,24 @@ def test_malformed_data(refused, digits):
 
     check()
     assert count >= 300
+
+
+@pytest.mark.parametrize("kind", sorted(TABLE))
+def test_malformed_tables(refused, tables, kind):
+    count = 0
+    named = f'{{ {kind.split(".")[0]} = "{TABLE[kind]}", label = "label", test_share = 0.2 }}'
+    study = STUDY.replace('"digits"', named).encode()
+
+    @settings(THREE_HUNDRED, max_examples=100)
+    @given(damaged_bytes(tables[kind]))
+    def check(content):
+        nonlocal count
+        if not refused(study, TABLE[kind], content):
+            reject()
+        count += 1
+
+    check()
+    assert count >= 100
 
 
 @pytest.mark.slow

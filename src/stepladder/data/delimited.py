@@ -20,7 +20,7 @@ from stepladder.files import open_regular, undecodable
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _NAMES = {"\t": "tabs", " ": "spaces"}
 _SAMPLE = 2**20
-_LONGEST_LINE = 2**26
+_LONGEST_LINE = 2**24
 _BLOCK = 2**20  # fits a processor's cache: larger ones are read more slowly
 _CELLS_LOOKED_AT = 20_000
 _LEAST_UNPACKED, _MOST_FOLD = 2**26, 300
@@ -94,10 +94,14 @@ class DelimitedFile:
         self.path, self._header = path, header
         with self._open() as stream:
             sample = stream.read(_SAMPLE)
-            while len(sample) < _LONGEST_LINE and not re.search(rb"[\r\n]", sample):
+            more = sample
+            while more and not re.search(rb"[\r\n]", more):
+                if len(sample) > _LONGEST_LINE:
+                    raise DataError(
+                        f"{path}: must be a table, a row a line, found a line of more than "
+                        f"{_LONGEST_LINE:,} bytes; save it with a line for each row"
+                    )
                 more = stream.read(_SAMPLE)
-                if not more:
-                    break
                 sample += more
         text = sample.decode("utf-8-sig", "surrogateescape")
         if len(sample) >= _SAMPLE:  # without the line that is cut off

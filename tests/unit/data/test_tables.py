@@ -91,15 +91,15 @@ def test_a_separator_and_a_decimal_mark_that_are_given(tmp_path, sign):
 
 @pytest.mark.parametrize("line_breaks", [False, True])
 def test_quotes_far_below_are_read(tmp_path, line_breaks):
-    rows = [f"{i}.5,{i},{'pq'[i % 2]}" for i in range(300_000)]
+    rows = [f"{i}.5,{i},{'pq'[i % 2]}" for i in range(100_000)]
     broken = "\n" if line_breaks else ""
-    rows[200_000] = f'200000.5,"{broken}200000",p'
+    rows[90_000] = f'90000.5,"{broken}90000",p'
     made = read(tmp_path, "\n".join(["a,b,y", *rows]))
-    assert len(made.x_train) + len(made.x_test) == 300_000
+    assert len(made.x_train) + len(made.x_test) == 100_000
     both = np.concatenate([made.x_train, made.x_test])
-    np.testing.assert_array_equal(np.sort(both[:, 1]), np.arange(300_000))
-    rows[250_000] = "2,x,p"
-    line = 250_002 + line_breaks
+    np.testing.assert_array_equal(np.sort(both[:, 1]), np.arange(100_000))
+    rows[95_000] = "2,x,p"
+    line = 95_002 + line_breaks
     with pytest.raises(DataError, match=f"line {line}: must have a number in column 'b', found 'x"):
         read(tmp_path, "\n".join(["a,b,y", *rows]))
 
@@ -217,7 +217,7 @@ def test_missing_values_are_replaced_as_scikit_learn_does(tmp_path, cell):
     values[:, 2] = np.arange(60)
     lines = [",".join(cell if math.isnan(v) else repr(float(v)) for v in row) for row in values]
     text = "a,b,row,y\n" + "".join(f"{line},{'pq'[i % 2]}\n" for i, line in enumerate(lines))
-    row = int(np.argmax(np.isnan(values).any(axis=1)))
+    row = int(np.argmax(np.isnan(values[:, 0])))
     with pytest.raises(DataError, match=f"line {row + 2}: must have a number .*impute = .median"):
         read(tmp_path, text)
     made = read(tmp_path, text, impute="median", indicator=True)
@@ -263,10 +263,9 @@ def unique(make, count=120):
         (MIXED, {"ignore": ["Id"]}, "must have the column to ignore, 'Id', found .* c, n, y"),
         (MIXED, {"ignore": ["y"]}, "label column must not be left out, found 'y' in ignore"),
         ("a,y\n" + "NA,p\nNA,q\n" * 3, {"impute": "median"}, "a value in column 'a' .*ignore"),
-        ("a,b,y\n" + "1,true,p\n2,2,q\n" * 3, {}, "found"),
         (gzip.compress(PLAIN.encode())[:-20], {}, "a complete gzip file, found"),
-        (gzip.compress(b"a,y\n" + b"0,p\n" * 2**25), {}, "grows more than 300-fold"),
-        (gzip.compress(b"0" * 2**27), {}, "; "),
+        (gzip.compress(b"a,y\n" + b"0,p\n" * 2**24), {}, "grows more than 300-fold"),
+        (gzip.compress(b"0" * 2**25), {}, "found a line of more than 16,777,216 bytes"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_read_is_refused(tmp_path, text, more, message):
@@ -325,7 +324,7 @@ def test_a_table_with_types_is_that_of_its_text(tmp_path, kind):
     )
     names = [name for name in table.column_names if name != "when"]
     lines = [",".join(map(str, row.values())) for row in table.select(names).to_pylist()]
-    text = "\n".join([",".join(names), *lines]).replace("code", "code")
+    text = "\n".join([",".join(names), *lines])
     given = {"label": "y", "test_share": 0.25}
     with pytest.raises(DataError, match=r"column 'when', found dates or times; .*ignore"):
         load(TableDataset(**write_arrow(table, tmp_path / "x", kind), **given))
@@ -354,16 +353,14 @@ def test_types_that_are_no_numbers_are_refused(tmp_path, kind, column, message):
         load(TableDataset(**given, label="y", test_share=0.25))
 
 
-def test_a_parquet_bomb_is_refused_before_it_is_read(tmp_path):
-    table = arrow_table(x=pyarrow.array(np.zeros(1000)), y=[0, 1] * 500)
-    write_arrow(table, tmp_path / "x", "parquet")
+def test_a_parquet_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("stepladder.data.memory.free_memory", lambda: 2**26)
     zeros = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.zeros(2**22, np.int8)), ["0"])
-    many = pyarrow.chunked_array([zeros] * 64)
-    columns = {f"c{i}": many for i in range(200)}
-    parquet.write_table(pyarrow.table({**columns, "y": many}), tmp_path / "bomb", compression="zstd")
-    assert (tmp_path / "bomb").stat().st_size < 10**7
-    with pytest.raises(DataError, match=r"its table must fit into memory"):
-        load(TableDataset(parquet=str(tmp_path / "bomb"), label="y", test_share=0.2))
+    table = pyarrow.table({f"c{i}": zeros for i in range(17)})
+    parquet.write_table(table, tmp_path / "bomb", compression="zstd")
+    assert (tmp_path / "bomb").stat().st_size < 10**6
+    with pytest.raises(DataError, match=r"bomb: its table must fit into memory, found 71 MB need"):
+        load(TableDataset(parquet=str(tmp_path / "bomb"), label="c0", test_share=0.2))
 
 
 OPENED = []
