@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data.cache import StoredDataset, cache_root
-from stepladder.data.csv import _class_names, _test_rows, to_number
+from stepladder.data.cells import to_number
 from stepladder.data.dataset import Dataset, Task, assemble, list_names
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
-from stepladder.errors import DataError
-from stepladder.study.sources import ArraysDataset
+from stepladder.data.tables import class_names, drawn_rows, read_table
+from stepladder.errors import DataError, StudyError
+from stepladder.study.sources import ArraysDataset, TableDataset
 
 _Array = npt.NDArray[Any]
 _Value = Any  # of any library
@@ -49,6 +50,7 @@ def dataset(
     test_share: float | None = None,
     task: Task | None = None,
     name: str = "data",
+    **table: Any,  # noqa: ANN401 - see TableDataset
 ) -> ArraysDataset:
     """Data of a Python program as a study takes them: `Study(dataset=...)`.
 
@@ -63,6 +65,8 @@ def dataset(
         test_share: share of the rows that become the test part, drawn as of a CSV file.
         task: what is to be learnt; classes when None.
         name: what the data are called in tables and reports.
+        table: of a frame, what a table of a study may say: `ignore`, `categories`, `impute`,
+            `indicator`.
 
     Raises:
         DataError: if they are no such data.
@@ -72,6 +76,17 @@ def dataset(
         >>> dataset((x, y, x, y), name="tiny").name
         'tiny'
     """
+    given = {"train": data, "validation": validation, "test": test}
+    frames = {part: value for part, value in given.items() if value is not None or part == "train"}
+    if label is not None and frames and all(map(_is_frame, frames.values())):
+        made = _of_frames(name, frames, label, test_share, task, table)
+        held = _HELD.setdefault(made.fingerprint, made)
+        return ArraysDataset.of(held, arrays=made.fingerprint, name=name, task=task)
+    if table:
+        raise DataError(
+            f"{name}: {list_names(list(table))} must stand beside a frame and its label, found "
+            f"{_kind(data)}; leave it out"
+        )
     parts = _parts(name, data, test, validation, label)
     if test_share is None:
         made = with_parts(name, parts, task)
@@ -85,6 +100,21 @@ def dataset(
     made = with_revision(_with_own_memory(made, parts))
     held = _HELD.setdefault(made.fingerprint, made)
     return ArraysDataset.of(held, arrays=made.fingerprint, name=name, task=task)
+
+
+def _of_frames(
+    name: str, frames: Mapping[str, _Value], label: str | Sequence[str], test_share: float | None,
+    task: Task | None, table: Mapping[str, Any],
+) -> Dataset:  # fmt: skip
+    """The dataset of frames, read as a file of the same content is."""
+    parts = {part: name for part in frames if part != "train"}
+    labels = label if isinstance(label, str) else tuple(label)
+    try:
+        source = TableDataset(csv=name, label=labels, test_share=test_share, task=task,
+                              **{**parts, **table})  # fmt: skip
+    except StudyError as error:
+        raise DataError(f"{name}: {error}") from None
+    return with_revision(read_table(source, name, frames))
 
 
 def find_held(source: ArraysDataset) -> Dataset:
@@ -542,10 +572,10 @@ def drawn_test(name: str, examples: Examples, test_share: float, task: Task | No
     strata, names = np.zeros(len(y), np.int32), _target_names(examples.y)
     if is_classes:
         texts = _texts(name, "train", y)
-        names = _class_names(Path(name), texts, task is None)
+        names = class_names(Path(name), Counter(texts), is_declared=task is not None, is_drawn=True)
         number = {text: place for place, text in enumerate(names)}
         y = strata = np.array([number[text] for text in texts], np.int32)
-    test = _test_rows(strata, test_share)
+    test = drawn_rows(strata, test_share)
     made = assemble(name, x_train=inputs[~test], y_train=y[~test], x_test=inputs[test],
                     y_test=y[test], task=task)  # fmt: skip
     return replace(made, class_names=names or made.class_names, columns=columns,

@@ -18,6 +18,60 @@ _Schema = Any
 """A `pyarrow.Schema`, which has no types for mypy."""
 
 
+_AT_ONCE = 100_000
+
+
+class FrameFile:
+    """A table in a frame of pandas, polars or another library.
+
+    Attributes:
+        path: what it is called.
+        columns: names of its columns, in their order.
+        decimal: the decimal mark of its texts.
+        notes: what was taken for granted.
+    """
+
+    decimal = "."
+    is_typed = True
+
+    def __init__(self, frame: Any, name: str) -> None:  # noqa: ANN401 - of any library
+        """Takes note of its columns."""
+        self.path, self._frame = Path(name), frame
+        self.notes: list[str] = []
+        self.columns = list(map(str, frame.columns))
+
+    def batches(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        """The rows of some columns, a block at a time: an array for each column.
+
+        Raises:
+            DataError: if a column holds something else than numbers, booleans and texts.
+        """
+        columns = [self._frame[self._frame.columns[self.columns.index(name)]] for name in names]
+        for start in range(0, len(columns[0]), _AT_ONCE):
+            yield [self._array(name, column[start : start + _AT_ONCE])
+                   for name, column in zip(names, columns, strict=True)]  # fmt: skip
+
+    def place(self, row: int) -> str:
+        """Where a row is, for messages; rows count from 0."""
+        return f"row {row}"
+
+    def _array(self, name: str, column: Any) -> Any:  # noqa: ANN401
+        import pyarrow
+
+        try:
+            array = (column.to_arrow() if hasattr(column, "to_arrow")
+                     else pyarrow.array(column, from_pandas=True))  # fmt: skip
+        except (pyarrow.ArrowException, TypeError, ValueError):
+            raise DataError(
+                f"{self.path}: must have values of one kind in column {name!r}, found several, or "
+                f'none that can be read; leave it out with ignore = ["{name}"], or convert it'
+            ) from None
+        if isinstance(array, pyarrow.ChunkedArray):
+            array = array.combine_chunks()
+        check_type(self.path, name, array.type)
+        return plain(array)
+
+
 class ColumnarFile:
     """A table in a Parquet file or in an Arrow file (IPC or Feather).
 
@@ -28,6 +82,7 @@ class ColumnarFile:
     """
 
     decimal = "."
+    is_typed = True
 
     def __init__(self, path: Path, kind: str) -> None:
         """Opens it and reads the names and types of its columns.
@@ -64,7 +119,7 @@ class ColumnarFile:
             for batch in self._raw_batches(opened, names):
                 batch.validate(full=True)  # offsets of a damaged file lead anywhere
                 if len(batch):
-                    yield [_plain(batch.column(name)) for name in names]
+                    yield [plain(batch.column(name)) for name in names]
 
     def place(self, row: int) -> str:
         """Where a row is, for messages; rows count from 0."""
@@ -113,24 +168,36 @@ class ColumnarFile:
         return open_by(stream)
 
     def _check(self, name: str) -> None:
-        """Refuses a column whose type is neither of numbers nor of texts."""
-        from pyarrow import types
-
         if self.columns.count(name) > 1:
             return  # told with the other names
-        kind = self._schema.field(name).type
-        if types.is_dictionary(kind):
-            kind = kind.value_type
-        fits = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean,
-                types.is_string, types.is_large_string, types.is_null)  # fmt: skip
-        if any(is_kind(kind) for is_kind in fits) or "string_view" in str(kind):
-            return
-        what = "dates or times" if types.is_temporal(kind) else str(kind)
-        ignore = f'ignore = ["{name}"] in dataset'
-        raise DataError(
-            f"{self.path}: must have numbers, booleans or texts in column {name!r}, found "
-            f"{what[:100]}; leave it out with {ignore}, or write columns of numbers made from it"
-        )
+        check_type(self.path, name, self._schema.field(name).type)
+
+
+def check_type(path: Path, name: str, kind: Any) -> None:  # noqa: ANN401 - a type of pyarrow
+    """Refuses a column whose type is neither of numbers nor of texts.
+
+    Args:
+        path: of the table, for messages.
+        name: of the column.
+        kind: its type.
+
+    Raises:
+        DataError: if it is another one.
+    """
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    fits = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean,
+            types.is_string, types.is_large_string, types.is_null)  # fmt: skip
+    if any(is_kind(kind) for is_kind in fits) or "string_view" in str(kind):
+        return
+    what = "dates or times" if types.is_temporal(kind) else str(kind)
+    ignore = f'ignore = ["{name}"] in dataset'
+    raise DataError(
+        f"{path}: must have numbers, booleans or texts in column {name!r}, found "
+        f"{what[:100]}; leave it out with {ignore}, or write columns of numbers made from it"
+    )
 
 
 def unnamed_index(columns: Sequence[str]) -> list[str]:
@@ -144,8 +211,8 @@ def unnamed_index(columns: Sequence[str]) -> list[str]:
     return first + [name for name in columns if name.startswith(_INDEX)]
 
 
-def _plain(array: Any) -> Any:  # noqa: ANN401
-    """Numbers, booleans, or texts of the type string."""
+def plain(array: Any) -> Any:  # noqa: ANN401
+    """An array of numbers, booleans, or texts of the type string."""
     import pyarrow
     from pyarrow import types
 

@@ -69,6 +69,8 @@ class DelimitedFile:
         notes: what was taken for granted.
     """
 
+    is_typed = False
+
     def __init__(
         self,
         path: Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from stepladder.data.cells import (
     together,
     without_missing,
 )
-from stepladder.data.columnar import ColumnarFile, unnamed_index
+from stepladder.data.columnar import ColumnarFile, FrameFile, unnamed_index
 from stepladder.data.dataset import Dataset, Images, Labels, Targets, list_names
 from stepladder.data.delimited import DelimitedFile, Wanted
 from stepladder.data.memory import check_memory
@@ -45,12 +45,13 @@ _Rows = npt.NDArray[np.bool_]
 
 
 class TableFile(Protocol):
-    """A file that holds a table: see `DelimitedFile` and `ColumnarFile`."""
+    """What holds a table: see `DelimitedFile`, `ColumnarFile` and `FrameFile`."""
 
     path: Path
     columns: list[str]
     decimal: str
     notes: list[str]
+    is_typed: bool
 
     def batches(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """The rows of some columns, a block at a time: an array for each column."""
@@ -59,7 +60,7 @@ class TableFile(Protocol):
         """Where a row is, for messages; rows count from 0."""
 
 
-def read_table(source: TableDataset, name: str) -> Dataset:
+def read_table(source: TableDataset, name: str, frames: Mapping[str, Any] | None = None) -> Dataset:
     """The dataset of a table.
 
     Labels of classes may be any text; classes are in the order of the numbers where all of them are
@@ -73,12 +74,13 @@ def read_table(source: TableDataset, name: str) -> Dataset:
     Args:
         source: the files, and how to read them.
         name: what the dataset is called.
+        frames: of `train`, and perhaps `validation` and `test`, in the place of the files.
 
     Raises:
         DataError: if a file is not such a table.
         OSError: if one cannot be opened.
     """
-    reading = _Reading(source)
+    reading = _Reading(source, frames)
     for part in ("train", "validation", "test"):
         reading.add(part)
     return reading.dataset(name)
@@ -249,8 +251,8 @@ class _Block(NamedTuple):
 class _Reading:
     """The files of a table, read block by block."""
 
-    def __init__(self, source: TableDataset) -> None:
-        self._source = source
+    def __init__(self, source: TableDataset, frames: Mapping[str, Any] | None) -> None:
+        self._source, self._frames = source, frames
         self._is_classes = source.task in (None, "classification")
         labels = source.label if isinstance(source.label, tuple) else (source.label,)
         self._wanted = Wanted(labels, source.ignore, source.task == "regression")
@@ -277,7 +279,7 @@ class _Reading:
             ) from None
 
     def _read(self, part: str, path: Path) -> None:
-        file = self._open(path)
+        file = self._open(part, path)
         names = self._columns(file, part)
         self._notes += file.notes
         known, row = len(self._classes), 0
@@ -295,8 +297,10 @@ class _Reading:
                 f"{list_names(unknown)} in it alone; add training rows of them, or remove them"
             )
 
-    def _open(self, path: Path) -> TableFile:
+    def _open(self, part: str, path: Path) -> TableFile:
         source = self._source
+        if self._frames is not None:
+            return FrameFile(self._frames[part], str(path))
         for kind in ("parquet", "arrow"):
             if getattr(source, kind) is not None:
                 return ColumnarFile(path, kind)
@@ -317,8 +321,7 @@ class _Reading:
         _check_columns(file, self._wanted, left_out, part)
         if part == "train":
             self._labels = self._wanted.label_names(file.columns)
-            is_typed = isinstance(file, ColumnarFile)
-            self._inputs = [_Input(name, is_typed) for name in file.columns
+            self._inputs = [_Input(name, file.is_typed) for name in file.columns
                             if name not in {*left_out, *self._labels}]  # fmt: skip
             if not self._inputs:
                 raise DataError(
@@ -440,7 +443,7 @@ class _Reading:
                 )
             own = parts == 0
             strata = targets[own] if self._is_classes else np.zeros(int(own.sum()), np.int32)
-            parts[np.flatnonzero(own)[_test_rows(strata, self._source.test_share)]] = 2
+            parts[np.flatnonzero(own)[drawn_rows(strata, self._source.test_share)]] = 2
         x_train, x_test, columns = self._arrange(parts)
         return Dataset(
             name=name,
@@ -461,7 +464,8 @@ class _Reading:
         """Classes in their order, for codes in the order in which the texts were met."""
         counts = np.bincount(codes[parts == 0], minlength=len(self._classes))
         texts = dict(zip(self._classes, counts.tolist(), strict=True))
-        names = _class_names(self._path, texts, self._source)
+        names = class_names(self._path, texts, is_declared=self._source.task is not None,
+                            is_drawn=self._source.test_share is not None)  # fmt: skip
         number = np.empty(len(names), np.int32)
         number[[self._classes[text] for text in names]] = np.arange(len(names))
         return number[codes], names
@@ -645,7 +649,7 @@ def _check_columns(file: TableFile, wanted: Wanted, left_out: set[str], part: st
         )
 
 
-def _test_rows(strata: Labels, test_share: float) -> _Rows:
+def drawn_rows(strata: Labels, test_share: float) -> _Rows:
     """Whether each row is in the test part; each stratum has a row in either part."""
     # One stream for good: a test part that changed with the seed or the replicate would leak
     # test rows into training.
@@ -673,7 +677,24 @@ def _applies(text: str, _: str) -> bool:
     return is_true
 
 
-def _class_names(path: Path, counts: dict[str, int], source: TableDataset) -> tuple[str, ...]:
+def class_names(
+    path: Path, counts: Mapping[str, int], *, is_declared: bool, is_drawn: bool
+) -> tuple[str, ...]:
+    """Names of classes in the order of the numbers where all are numbers, else of the texts.
+
+    Args:
+        path: of the table, for messages.
+        counts: training rows of each class.
+        is_declared: whether the task is said to be a classification.
+        is_drawn: whether the test part is a share of the rows.
+
+    Raises:
+        DataError: if there are fewer than two, or they look like something else.
+
+    Example:
+        >>> class_names(Path("t"), {"10": 2, "9": 2}, is_declared=False, is_drawn=True)
+        ('9', '10')
+    """
     if len(counts) < 2:
         raise DataError(
             f"{path}: must have at least 2 classes, found {next(iter(counts))!r} in every row; "
@@ -683,9 +704,9 @@ def _class_names(path: Path, counts: dict[str, int], source: TableDataset) -> tu
     numeric = all(is_number(name) and np.isfinite(float(name)) for name in names)
     if numeric:
         names.sort(key=float)
-        _check_numeric_names(path, names, source.task is None)
+        _check_numeric_names(path, names, not is_declared)
     rare = [f"{name[:80]!r}" for name in names if counts[name] < 2]
-    if rare and source.test_share is not None:
+    if rare and is_drawn:
         advice = "add rows of it, remove it, or check that the label column holds classes"
         if numeric:
             advice = f'write task = "regression" in dataset if they are measured, or {advice}'

@@ -32,12 +32,10 @@ def _column_tag(value: object) -> str:
     return "-columns" if isinstance(value, list | tuple) else "-column"
 
 
-_Columns = Annotated[
-    Annotated[Annotated[str, Field(min_length=1)], Tag("-column")]
-    | Annotated[int, Tag("-place")]
-    | Annotated[ListOf[str], Tag("-columns")],
-    Discriminator(_column_tag),
-]
+_Column = Annotated[Annotated[str, Field(min_length=1)], Tag("-column")]
+_Several = Annotated[ListOf[str], Tag("-columns")]
+_Columns = Annotated[_Column | _Several, Discriminator(_column_tag)]
+_Places = Annotated[_Column | Annotated[int, Tag("-place")] | _Several, Discriminator(_column_tag)]
 
 _TASK = (
     "What is to be learnt: classes, numbers (regression), or which of several labels apply "
@@ -106,7 +104,7 @@ class TableDataset(FileDataset):
         None, "A Parquet file instead.", "digits.parquet", min_length=1)
     arrow: str | None = toml_key(
         None, "An Arrow file (IPC or Feather) instead.", "digits.arrow", min_length=1)
-    label: _Columns = toml_key(
+    label: _Places = toml_key(
         ..., "The column that holds the label; a list of columns for several targets or labels. "
         "Without a header, its place from 1, or from the end: -1 is the last.", "digit")
     test_share: float | None = toml_key(

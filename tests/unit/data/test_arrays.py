@@ -100,6 +100,21 @@ def test_a_frame_is_the_same_data_as_its_csv_file(tmp_path, library, x):
     assert read((x, KINDS), test_share=0.25).fingerprint == csv.fingerprint
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_texts_and_gaps_of_a_frame_are_those_of_its_csv_file(tmp_path, library):
+    library = pytest.importorskip(library)
+    columns = {"size": [1.5, None, 2.5, 4.0] * 10, "colour": ["red", "blue", "red", "green"] * 10,
+               "is_new": [True, False] * 20, "kind": KINDS}  # fmt: skip
+    frame, file = library.DataFrame(columns), tmp_path / "table.csv"
+    frame.to_csv(file, index=False) if hasattr(frame, "to_csv") else frame.write_csv(file)
+    how = {"label": "kind", "test_share": 0.25, "impute": "median", "indicator": True}
+    made = read(frame, **how)
+    assert made.columns == ("size", "size is missing", "colour=blue", "colour=green",
+                            "colour=red", "is_new")  # fmt: skip
+    assert made.fingerprint == load(TableDataset(csv=str(file), **how)).fingerprint
+    assert any("3 categories" in note for note in made.notes)
+
+
 def test_two_frames_are_two_parts():
     whole = {"a": X[:, 0], "b": X[:, 1], "kind": KINDS}
     parts = [Frame({name: column[rows] for name, column in whole.items()})
@@ -307,11 +322,15 @@ WITH_GAP = np.where(np.arange(40) == 7, np.nan, X[:, 0])
         ((((X, [None] * 40, X, KINDS),), {}), r"y_train must have a label in every row, found none "
                                               r"in row 0"),
         (((FRAME,), {"test_share": 0.2}), r"its label named, found no label among a, sex"),
-        (((FRAME,), {"label": "knd", "test_share": 0.2}), r"found no column 'knd'"),
-        (((FRAME,), {"label": "kind", "test_share": 0.2}), r"found 'f' in row 0 of column 'sex'"),
+        (((FRAME,), {"label": "knd", "test_share": 0.2}),
+         r"label column 'knd'.* did you mean 'kind'"),
+        (((FRAME,), {"label": "kind", "test_share": 0.2, "ignore": ["age"]}),
+         r"column to ignore, 'age'"),
+        (((FOUR,), {"impute": "median"}), r"impute must stand beside a frame"),
         (((Frame({"a": WITH_GAP, "kind": KINDS}),), {"label": "kind", "test_share": 0.2}),
-         r"finite number .* column 'a', found nan in row 7"),
-        (((Frame({"kind": KINDS}),), {"label": "kind", "test_share": 0.2}), r"the label alone"),
+         r"row 7: must have a number in column 'a'.* impute = \"median\""),
+        (((Frame({"kind": KINDS}),), {"label": "kind", "test_share": 0.2}),
+         r"the column 'kind' alone"),
         (((FOUR,), {"label": "kind"}), r"found several parts"),
         (((42,), {}), r"found int; give one of these"),
         (((np.zeros((3, 2)),), {}), r"found numpy.ndarray of shape \(3, 2\)"),
@@ -321,7 +340,8 @@ WITH_GAP = np.where(np.arange(40) == 7, np.nan, X[:, 0])
         (((Stream(*FOUR[:2], cardinality=-1),), {"test_share": 0.2}), r"found an infinite dataset"),
         (((Pairs([], []),), {"test_share": 0.2}), r"must have examples, found none"),
         (((Pairs([np.zeros(2), np.zeros(3)], [0, 1]),), {"test_share": 0.2}), r"of one shape"),
-        (((Frame({"a": [], "kind": []}),), {"label": "kind", "test_share": 0.2}), r"0 rows"),
+        (((Frame({"a": [], "kind": []}),), {"label": "kind", "test_share": 0.2}),
+         r"rows below its header, found none"),
     ],
 )  # fmt: skip
 def test_what_is_no_data_gets_one_message(given, message):
