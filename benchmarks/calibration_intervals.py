@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from calibration import ALPHA, DELTA, Draw, Floats, print_tables
+from stepladder.data.rows import divide_rows
 from stepladder.statistics.classification import squared_calibration_error
 from stepladder.statistics.effects import Judged, judge
 from stepladder.statistics.paired import missed_share, paired_t
+from stepladder.study.splits import Splits
 
 REPLICATES = (3, 4, 5, 6, 8, 10, 20, 30)
 
@@ -140,6 +142,54 @@ def overlap(studies: int) -> None:
         print(f"{100 * share:6.0f} %    " + "".join(f"{cell:>15}" for cell in cells))
 
 
+def folds(studies: int) -> None:
+    """Intervals and verdicts over folds, naive and corrected as studies on folds are."""
+    print("\nTwo ways to predict a number, equal on average, over k folds of one pool of 200:")
+    print("intervals that hold the truth of new data, and studies with a false verdict, in %:")
+    print("naive / corrected")
+    print(f"({studies:,} studies a cell)")
+    print(f"{'folds':22}{'n':>4}{'interval holds':>20}{'false verdict':>20}")
+    cases = [(k, repeats, False) for k in (3, 5, 10) for repeats in (1, 2, 10)]
+    cases += [(k, 1, True) for k in (3, 5, 10)]
+    for k, repeats, is_forward in cases:
+        splits = Splits(kind="k-fold", folds=k, repeats=repeats)
+        differences = _over_folds(studies, k, repeats, is_forward)
+        held, called = [], []
+        for overlap in (0.0, splits.overlap(is_forward=is_forward)):
+            half = np.full_like(differences, 0.5)
+            verdicts = judge(half + differences / 100, half, delta=DELTA, alpha=ALPHA, plan=False,
+                             overlap=overlap)  # fmt: skip
+            held.append(100 * np.mean((verdicts.t.ci_low <= 0) & (verdicts.t.ci_high >= 0)))
+            called.append(100 * verdicts.different.mean())
+        name = f"{k} forward in time" if is_forward else f"{k} folds × {repeats}"
+        print(f"{name:22}{k * repeats:4}" + "".join(
+            f"{one:13.1f} / {other:4.1f}" for one, other in (held, called)
+        ))  # fmt: skip
+
+
+def _over_folds(studies: int, k: int, repeats: int, is_forward: bool) -> Floats:
+    """Differences of shape (studies, 1, replicates) whose mean over new data is 0."""
+    pool = 200
+    strata = np.zeros(pool, np.int32)
+    times = np.arange(pool, dtype=np.float64) if is_forward else None
+    folds = divide_rows("pool", strata, folds=k, times=times).folds
+    assert folds is not None
+    parts = [
+        folds.rows(fold, folds.numbers(repeat, strata, None))
+        for repeat in range(repeats)
+        for fold in range(k)
+    ]
+    # Then the training part's mean is as far off as 0 is, on the average of the replicates.
+    size = np.mean([1 / len(train) for train, _ in parts]) ** 0.5
+    values = np.random.default_rng((26, k, repeats, is_forward)).normal(size, 1, (studies, pool))
+    differences = [
+        (values[:, test] ** 2
+         - (values[:, test] - values[:, train].mean(axis=1, keepdims=True)) ** 2).mean(axis=1)
+        for train, test in parts
+    ]  # fmt: skip
+    return np.stack(differences, axis=-1)[:, None]
+
+
 def calibrated(studies: int) -> None:
     """Intervals of the calibration error of networks that are calibrated, or too sure."""
     print("\nRoot mean square calibration error in points: the true one, what is measured on the")
@@ -178,6 +228,7 @@ _TABLES = {
     "skew": skew,
     "families": families,
     "overlap": overlap,
+    "folds": folds,
     "calibrated": calibrated,
 }
 

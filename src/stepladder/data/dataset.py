@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data.memory import check_memory
+from stepladder.data.rows import Folds
 from stepladder.errors import DataError
 from stepladder.files import name_in_list
 from stepladder.study.scoring import Task as Task  # a name of this module too
@@ -54,6 +55,9 @@ class Dataset:
         times: float64 of shape (training examples,), or None: examples are validated later than
             they train.
         notes: what reading the data took for granted, as sentences; no part of the fingerprint.
+        folds: how all examples take turns as the test part; the parts are then those of the last
+            replicate of a repeat, and `groups` and `times` are of the training part and the test
+            part. None where the test part is the same in every replicate.
         revision: how often the meaning of such data has changed, which its fingerprint tells:
             trials of before are other trials.
 
@@ -80,6 +84,7 @@ class Dataset:
     groups: npt.NDArray[np.int32] | None = None
     times: npt.NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
+    folds: Folds | None = None
     revision: int = 0
 
     def __post_init__(self) -> None:
@@ -121,6 +126,57 @@ class Dataset:
         """The number of classes, or of labels; 0 of a regression."""
         return 0 if self.task == "regression" else self.outputs
 
+    @property
+    def least_training(self) -> int:
+        """Examples of the training part, of the smallest one where there are folds."""
+        return min(self.folds.train_sizes()) if self.folds else len(self.y_train)
+
+    def view(self, replicate: int) -> "Dataset":
+        """The training and the test part of one replicate; the dataset itself without folds.
+
+        The last one is kept, since trials of one replicate follow each other.
+
+        Example:
+            >>> from stepladder.data import synthetic
+            >>> dataset = synthetic(examples=20, input_shape=(2,), classes=2, seed=0)
+            >>> dataset.view(3) is dataset
+            True
+        """
+        if self.folds is None:
+            return self
+        number, made = self.__dict__.get("_view", (None, self))
+        if number == replicate:
+            return made  # type: ignore[no-any-return]
+        self.__dict__.pop("_view", None)  # one copy at a time
+        labels = np.concatenate([self.y_train, self.y_test])
+        repeat, fold = divmod(replicate, self.folds.count)
+        drawn, numbers = self.__dict__.get("_numbers", (None, labels))
+        if drawn != repeat:
+            strata = labels if labels.ndim == 1 else np.zeros(len(labels), np.int32)
+            numbers = self.folds.numbers(repeat, strata, self.groups)
+            self.__dict__["_numbers"] = (repeat, numbers)
+        rows = self.folds.rows(fold, numbers)
+        x_train, x_test = (_take((self.x_train, self.x_test), places) for places in rows)
+        train, test = rows
+        made = replace(
+            self, x_train=x_train, y_train=labels[train], x_test=x_test, y_test=labels[test],
+            groups=None if self.groups is None else self.groups[train],
+            times=None if self.times is None else self.times[train], folds=None,
+        )  # fmt: skip
+        self.__dict__["_view"] = (replicate, made)
+        return made
+
+    def without_inputs(self) -> "Dataset":
+        """The same examples with one input that is 0: what dividing them needs, in little memory.
+
+        Example:
+            >>> from stepladder.data import synthetic
+            >>> synthetic(20, (28, 28), 2, seed=0).without_inputs().input_shape
+            (1,)
+        """
+        x_train, x_test = (np.zeros((len(y), 1), np.uint8) for y in (self.y_train, self.y_test))
+        return replace(self, x_train=x_train, x_test=x_test, columns=())
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over shapes, types, bytes, class names, task and rows, as 64 hexadecimal digits.
@@ -143,6 +199,8 @@ class Dataset:
             form["revision"] = self.revision
         if self.validation_examples:
             form["validation_examples"] = self.validation_examples
+        if self.folds:
+            form["folds"] = [self.folds.sizes, self.folds.is_forward]
         rows = [name for name in ("groups", "times") if given[name] is not None]
         if rows:
             form["rows"] = rows
@@ -150,6 +208,16 @@ class Dataset:
         for part in parts:
             digest.update(part.data)
         return digest.hexdigest()
+
+
+def _take(parts: tuple[Images, Images], rows: npt.NDArray[np.intp]) -> Images:
+    """Rows of two arrays that follow each other; the rows ascend."""
+    first, second = parts
+    taken: Images = np.empty((len(rows), *first.shape[1:]), first.dtype)
+    start = int(np.searchsorted(rows, len(first)))
+    np.take(first, rows[:start], axis=0, out=taken[:start], mode="clip")
+    np.take(second, rows[start:] - len(first), axis=0, out=taken[start:], mode="clip")
+    return taken
 
 
 def own_data(name: str) -> Dataset:
@@ -313,19 +381,27 @@ def _check_every_class_is_trained(dataset: Dataset) -> None:
 
 
 def _check_rows(dataset: Dataset) -> None:
-    """Checks what says how the training part is divided."""
+    """Checks what says how the examples are divided."""
     examples = len(dataset.x_train)
     if not 0 <= dataset.validation_examples < examples:
         raise DataError(
             f"{dataset.name}: the validation part must leave a training example, found "
             f"{dataset.validation_examples} of {examples} examples in it; give more examples"
         )
+    part = "training examples"
+    if dataset.folds is not None:
+        examples, part = examples + len(dataset.x_test), "examples of both parts"
+        if sum(dataset.folds.sizes) != examples or dataset.folds.sizes[-1] != len(dataset.x_test):
+            raise DataError(
+                f"{dataset.name}: folds must be of all {examples} examples, the test part the "
+                f"last, found sizes of {dataset.folds.sizes}; load it again"
+            )
     for name, kind in (("groups", np.int32), ("times", np.float64)):
         rows = getattr(dataset, name)
         if rows is not None and (rows.dtype != kind or rows.shape != (examples,)):
             raise DataError(
                 f"{dataset.name}: {name} must be {np.dtype(kind)} with a number for each of "
-                f"{examples} training examples, found {rows.dtype} of shape {rows.shape}; check "
+                f"{examples} {part}, found {rows.dtype} of shape {rows.shape}; check "
                 "that the two belong together"
             )
 

@@ -35,6 +35,8 @@ from stepladder.data.dataset import (
 )
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
+from stepladder.data.rows import NO_KEYS, RowKeys
+from stepladder.data.splits import with_arrays, with_folds
 from stepladder.data.tables import read_table
 from stepladder.errors import DataError
 from stepladder.files import open_regular
@@ -208,7 +210,7 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         return readers[version](stream)
 
 
-def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
+def read_npz(path: Path, name: str, task: Task | None = None, keys: RowKeys = NO_KEYS) -> Dataset:
     """The dataset of a `.npz` file with x_train, y_train, x_test and y_test.
 
     With x_val and y_val it has a validation part of its own.
@@ -220,6 +222,8 @@ def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
         path: the file.
         name: what the dataset is called.
         task: what is to be learnt; classes when None.
+        keys: names of arrays of groups and times, one number a training example; with folds one
+            for each test example after them.
 
     Raises:
         DataError: if it is not such a file, is damaged or holds pickled objects.
@@ -233,6 +237,12 @@ def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
             with zipfile.ZipFile(stream) as archive:
                 names = [member.removesuffix(".npy") for member in archive.namelist()]
                 parts = parts_among(str(path), names)
+                missing = [key for key in keys.columns if key not in names]
+                if missing:
+                    raise DataError(
+                        f"{path}: must hold the arrays {', '.join(keys.columns)}, found "
+                        f"{list_names(sorted(names))}; add {', '.join(missing)}"
+                    )
                 announced: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
                 arrays: dict[str, npt.NDArray[Any]] = {}
                 for part in parts:
@@ -246,6 +256,10 @@ def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
                         number_targets(name, y_train, arrays["y_test"], task)
                     with archive.open(f"{part}.npy") as member:
                         arrays[part] = read_array(member, f"{path}: {part}")
+                rows = {}
+                for key in keys.columns:
+                    with archive.open(f"{key}.npy") as member:
+                        rows[key] = read_array(member, f"{path}: {key}")
         except DataError:
             raise
         except Exception as error:  # zip and header parsers raise anything on damaged bytes
@@ -254,8 +268,9 @@ def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
                 f"that cannot be read: {str(error) or type(error).__name__}; save it again with "
                 "numpy.savez"
             ) from None
-    unused = tuple(name for name in names if name not in parts)
-    return replace(_assemble(name, arrays, task), unused=unused)
+    unused = tuple(name for name in names if name not in (*parts, *keys.columns))
+    read = replace(_assemble(name, arrays, task), unused=unused)
+    return with_arrays(read, keys, rows) if rows else read
 
 
 def _assemble(
@@ -417,13 +432,14 @@ _KINDS = (
 )
 
 
-def load(dataset: DatasetSource) -> Dataset:
+def load(dataset: DatasetSource, folds: int | None = None) -> Dataset:
     """The dataset that a study names.
 
     Args:
         dataset: a built-in name, the path of a `.npz` file or of a folder of IDX files, or a
             table of a CSV or `.npz` file. A built-in name wins over a path; write `./mnist` for
             a folder.
+        folds: how many parts of all examples take turns as the test part; None for one test part.
 
     Raises:
         DataError: if there is no such dataset, it cannot be read or it makes no sense.
@@ -432,17 +448,24 @@ def load(dataset: DatasetSource) -> Dataset:
         >>> load("mnist").input_shape
         (28, 28)
     """
+    found = _load(dataset, folds)
+    if folds is not None and found.folds is None:
+        return with_folds(found, folds)
+    return found
+
+
+def _load(dataset: DatasetSource, folds: int | None) -> Dataset:
     readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_idx_folder}
     if isinstance(dataset, str) and dataset in BUILT_IN:
         return BUILT_IN[dataset]()
     if (elsewhere := _not_in_a_file(dataset)) is not None:
         return elsewhere
-    files = _remembered(dataset)
+    files = _remembered(dataset, folds)
     known = files.load() if files else None
     if known is not None:
         return known
     if not isinstance(dataset, str):
-        readers, dataset = _readers_of(dataset), dataset.path
+        readers, dataset = _readers_of(dataset, folds), dataset.path
     elif Path(dataset).suffix.lower() == ".npz":
         readers["file"] = read_npz
     path = Path(dataset)
@@ -479,25 +502,30 @@ def _not_in_a_file(dataset: DatasetSource) -> Dataset | None:
     return read_set(dataset)
 
 
-def _remembered(dataset: DatasetSource) -> RememberedFiles | None:
+def _remembered(dataset: DatasetSource, folds: int | None) -> RememberedFiles | None:
     """What is known of a table's files; None of other data, which are read in no time."""
     from stepladder.study.sources import FILE_KEYS, TableDataset  # pydantic comes with it
 
     if not isinstance(dataset, TableDataset):
         return None
     how = dataset.model_dump()
-    return RememberedFiles([how[key] for key in FILE_KEYS if how.get(key)], how)
+    files = [how[key] for key in FILE_KEYS if how.get(key)]
+    return RememberedFiles(files, how if folds is None else {**how, "folds": folds})
 
 
-def _readers_of(dataset: FileDataset) -> dict[str, Callable[[Path, str], Dataset]]:
+def _readers_of(
+    dataset: FileDataset, folds: int | None
+) -> dict[str, Callable[[Path, str], Dataset]]:
     """What reads the file or folder of a table."""
     # pydantic comes with it: whoever has one has it
     from stepladder.study.sources import NpzDataset, TableDataset
 
     if isinstance(dataset, NpzDataset):
-        return {"file": partial(read_npz, task=dataset.task)}
+        keys = RowKeys(dataset.group, dataset.time, folds=folds)
+        return {"file": partial(read_npz, task=dataset.task, keys=keys)}
     assert isinstance(dataset, TableDataset)
-    return {"file": lambda _, name: read_table(dataset, name)}
+    keys = RowKeys(dataset.group, dataset.time, dataset.part, folds)
+    return {"file": lambda _, name: read_table(dataset, name, keys=keys)}
 
 
 _OF_KERAS = ("fashion_mnist", "cifar10", "cifar100", "california_housing")

@@ -27,7 +27,8 @@ from stepladder.data.columnar import ColumnarFile, FrameFile, unnamed_index
 from stepladder.data.dataset import Dataset, Images, Labels, Targets, list_names
 from stepladder.data.delimited import DelimitedFile, Wanted
 from stepladder.data.memory import check_memory
-from stepladder.data.splits import allocate, pick
+from stepladder.data.rows import NO_KEYS, RowKeys, allocate, pick
+from stepladder.data.splits import divide_by_keys
 from stepladder.errors import DataError
 from stepladder.trials.seeding import generator
 
@@ -60,7 +61,12 @@ class TableFile(Protocol):
         """Where a row is, for messages; rows count from 0."""
 
 
-def read_table(source: TableDataset, name: str, frames: Mapping[str, Any] | None = None) -> Dataset:
+def read_table(
+    source: TableDataset,
+    name: str,
+    frames: Mapping[str, Any] | None = None,
+    keys: RowKeys | None = None,
+) -> Dataset:
     """The dataset of a table.
 
     Labels of classes may be any text; classes are in the order of the numbers where all of them are
@@ -75,12 +81,14 @@ def read_table(source: TableDataset, name: str, frames: Mapping[str, Any] | None
         source: the files, and how to read them.
         name: what the dataset is called.
         frames: of `train`, and perhaps `validation` and `test`, in the place of the files.
+        keys: columns that divide the rows, and folds; those of the source when None.
 
     Raises:
         DataError: if a file is not such a table.
         OSError: if one cannot be opened.
     """
-    reading = _Reading(source, frames)
+    keys = keys or RowKeys(source.group, source.time, source.part)
+    reading = _Reading(source, frames, keys)
     for part in ("train", "validation", "test"):
         reading.add(part)
     return reading.dataset(name)
@@ -251,8 +259,11 @@ class _Block(NamedTuple):
 class _Reading:
     """The files of a table, read block by block."""
 
-    def __init__(self, source: TableDataset, frames: Mapping[str, Any] | None) -> None:
-        self._source, self._frames = source, frames
+    def __init__(
+        self, source: TableDataset, frames: Mapping[str, Any] | None, keys: RowKeys
+    ) -> None:
+        self._source, self._frames, self._keys = source, frames, keys
+        self._cells: dict[str, list[str]] = {name: [] for name in keys.columns}
         self._is_classes = source.task in (None, "classification")
         labels = source.label if isinstance(source.label, tuple) else (source.label,)
         self._wanted = Wanted(labels, source.ignore, source.task == "regression")
@@ -285,8 +296,10 @@ class _Reading:
         known, row = len(self._classes), 0
         for arrays in file.batches(names):
             count = len(self._labels)
+            start = len(arrays) - len(self._inputs)
             self._add_targets(file, part, row, arrays[:count])
-            self._add_inputs(file, part, row, arrays[count:])
+            self._add_cells(file, row, arrays[count:start])
+            self._add_inputs(file, part, row, arrays[start:])
             row += len(arrays[0])
         if not row:
             raise DataError(f"{path}: must have rows below its header, found none; add examples")
@@ -322,21 +335,22 @@ class _Reading:
         if part == "train":
             self._labels = self._wanted.label_names(file.columns)
             self._inputs = [_Input(name, file.is_typed) for name in file.columns
-                            if name not in {*left_out, *self._labels}]  # fmt: skip
+                            if name not in {*left_out, *self._labels, *self._cells}]  # fmt: skip
             if not self._inputs:
                 raise DataError(
                     f"{file.path}: must have inputs and a label, found the column"
                     f"{'s'[: len(self._labels) > 1]} "
                     f"{list_names(list(map(repr, self._labels)))} alone; add columns of numbers"
                 )
-        names = [*self._labels, *(column.name for column in self._inputs)]
+        cells = self._keys.columns if part == "train" else ()
+        names = [*self._labels, *cells, *(column.name for column in self._inputs)]
         missing = [name for name in names if name not in file.columns]
         if missing:
             raise DataError(
                 f"{file.path}: must have the columns of {self._path.name}, found no "
                 f"{list_names(list(map(repr, missing)))}; add what is missing, or name other files"
             )
-        more = [name for name in file.columns if name not in {*names, *left_out}]
+        more = [name for name in file.columns if name not in {*names, *left_out, *self._cells}]
         if more:
             self._notes.append(
                 f"{file.path.name}: {list_names(more)} is not in {self._path.name} and left out"
@@ -399,6 +413,18 @@ class _Reading:
                 ) from None
         self._targets.append((part, columns[0] if self._is_classes else np.stack(columns, axis=1)))
 
+    def _add_cells(self, file: TableFile, row: int, arrays: list[_Array]) -> None:
+        """Keeps the columns that divide the rows, as texts."""
+        for name, array in zip(self._cells, arrays, strict=False):  # none in other files
+            texts = [text and text.strip() for text in _texts(array).to_pylist()]
+            if not all(texts):
+                empty = next(place for place, text in enumerate(texts) if not text)
+                raise DataError(
+                    f"{file.path}, {file.place(row + empty)}: must have a value in column "
+                    f"{name!r}, found an empty cell; fill it or remove the row"
+                )
+            self._cells[name] += texts
+
     def _target(self, array: _Array, decimal: str) -> npt.NDArray[Any]:
         import pyarrow.compute as compute
 
@@ -435,16 +461,23 @@ class _Reading:
         names = tuple(self._labels)
         if self._is_classes:
             targets, names = self._numbered(targets, parts)
+        if self._source.test_share is not None and len(targets) < 2:
+            raise DataError(
+                f"{self._path}: must have a row in the training and one in the test part, "
+                "found a single row; add rows"
+            )
+        if self._keys != NO_KEYS:
+            return self._divided(name, targets, names, parts)
         if self._source.test_share is not None:
-            if len(targets) < 2:
-                raise DataError(
-                    f"{self._path}: must have a row in the training and one in the test part, "
-                    "found a single row; add rows"
-                )
             own = parts == 0
             strata = targets[own] if self._is_classes else np.zeros(int(own.sum()), np.int32)
             parts[np.flatnonzero(own)[drawn_rows(strata, self._source.test_share)]] = 2
-        x_train, x_test, columns = self._arrange(parts)
+        if not (parts == 2).any():
+            raise DataError(
+                f"{self._path}: must have a test part, found neither test nor test_share; write "
+                "the file of the test set, or the share of the rows that are drawn for it"
+            )
+        x_train, x_test, columns = self._arrange(parts, parts == 0)
         return Dataset(
             name=name,
             x_train=x_train,
@@ -455,6 +488,40 @@ class _Reading:
             columns=columns,
             task=self._source.task or "classification",
             validation_examples=int((parts == 1).sum()),
+            notes=tuple(self._notes),
+        )
+
+    def _divided(
+        self, name: str, targets: Targets, names: tuple[str, ...], parts: npt.NDArray[np.int8]
+    ) -> Dataset:
+        """The dataset where columns or folds say how the rows of the first file are divided."""
+        own = parts < 2
+        has_test = not own.all()  # in a file of its own
+        y = targets[own]
+        division, groups, times = divide_by_keys(
+            name, y, names, keys=self._keys, share=self._source.test_share, cells=self._cells,
+            has_test=has_test,
+        )  # fmt: skip
+        learnt = np.zeros(len(parts), np.bool_)
+        learnt[division.train[: len(division.train) - division.validation_examples]] = True
+        rows = division.train
+        if division.folds is not None:
+            rows = np.concatenate([rows, division.test])
+            learnt[rows] = True
+        x, x_test, columns = self._arrange(parts, learnt)
+        return Dataset(
+            name=name,
+            x_train=x[division.train],
+            y_train=y[division.train],
+            x_test=x_test if has_test else x[division.test],
+            y_test=targets[~own] if has_test else y[division.test],
+            class_names=names,
+            columns=columns,
+            task=self._source.task or "classification",
+            validation_examples=division.validation_examples,
+            groups=None if groups is None else groups[rows],
+            times=None if times is None else times[rows],
+            folds=division.folds,
             notes=tuple(self._notes),
         )
 
@@ -470,9 +537,16 @@ class _Reading:
         number[[self._classes[text] for text in names]] = np.arange(len(names))
         return number[codes], names
 
-    def _arrange(self, parts: npt.NDArray[np.int8]) -> tuple[Images, Images, tuple[str, ...]]:
-        """Inputs of both parts, and the names of their columns."""
-        encoders = [self._encoder(place, parts) for place in range(len(self._inputs))]
+    def _arrange(
+        self, parts: npt.NDArray[np.int8], learnt: _Rows
+    ) -> tuple[Images, Images, tuple[str, ...]]:
+        """Inputs of both parts, and the names of their columns.
+
+        Args:
+            parts: number of the part of each row.
+            learnt: rows from which categories and medians are learnt.
+        """
+        encoders = [self._encoder(place, learnt) for place in range(len(self._inputs))]
         is_bytes = all(encoder.is_bytes for encoder in encoders)
         kind = np.uint8 if is_bytes else np.float32
         columns = tuple(name for encoder in encoders for name in encoder.names)
@@ -496,7 +570,7 @@ class _Reading:
             x_test[tested : (tested := tested + int(here.sum()))] = block[here]
         return x_train, x_test, columns
 
-    def _encoder(self, place: int, parts: npt.NDArray[np.int8]) -> _Encoder:
+    def _encoder(self, place: int, learnt: _Rows) -> _Encoder:
         column = self._inputs[place]
         if column.kind == "boolean" and not column.is_typed:
             self._notes.append(
@@ -506,8 +580,8 @@ class _Reading:
             return _Encoder((column.name,), column.is_whole or column.kind == "boolean")
         values = np.concatenate([block.inputs[:, place] for block in self._blocks])
         if column.kind == "text":
-            return self._text_encoder(column, values, parts == 0)
-        values = values[parts == 0]
+            return self._text_encoder(column, values, learnt)
+        values = values[learnt]
         given = values[~np.isnan(values)].astype(np.float64)
         if not len(given):
             raise DataError(

@@ -426,6 +426,11 @@ def export_model(
             f"the dataset must be the one that the study was run on, {record.fingerprint[:12]}…, "
             f"found {dataset.fingerprint[:12]}…; put the old file back"
         )
+    if is_ensemble and dataset.folds is not None:
+        raise InputError(
+            "--ensemble must be of networks that no test example has trained, found k-fold, where "
+            "each example tests one network and trains the others; leave it out"
+        )
     if is_ensemble and len(selection.replicates) < 2:
         raise InputError(
             f"--ensemble must have two replicates or more, found 1 of {selection.name!r}; leave it "
@@ -438,7 +443,8 @@ def export_model(
                                      progress, weights),
         progress.note, record.noun,
     )  # fmt: skip
-    return _export(selection, finals, dataset, record, store, file, environment, progress.note)
+    view = dataset.view(selection.replicates[0].trial.replicate)
+    return _export(selection, finals, view, record, store, file, environment, progress.note)
 
 
 def check_target(file: Path) -> None:
@@ -507,7 +513,9 @@ def _export(
         [result.score(part, metric.name) for result in selection.replicates]
         for part in ("validation", "test")
     )
-    overlap, words = scope_of("validation", record)
+    validation_scope, test_scope = (
+        scope_of(part, record.study, record) for part in ("validation", "test")
+    )
     unlike = distances(familiar, dataset.x_test) > familiar.threshold
     return Exported(
         file=file,
@@ -523,8 +531,12 @@ def _export(
         differ_from_stored=sum(weights.differing for weights in finals),
         differing=differing,
         largest_difference=largest,
-        val_accuracy=estimate(validation, metric=metric, overlap=overlap, speaks_for=words),
-        test_accuracy=estimate(test, metric=metric) if selection.is_open else None,
+        val_accuracy=estimate(
+            validation, metric=metric, overlap=validation_scope[0], speaks_for=validation_scope[1]
+        ),
+        test_accuracy=estimate(test, metric=metric, overlap=test_scope[0], speaks_for=test_scope[1])
+        if selection.is_open
+        else None,
         own_val_accuracy=None if is_ensemble else validation[0],
         own_test_accuracy=own if selection.is_open else None,
         looks=_log_look(selection, record, store, is_ensemble=is_ensemble),

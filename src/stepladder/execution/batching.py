@@ -25,7 +25,8 @@ def stack_sizes(
 
     On a CPU none are stacked: a stack has 0.95 to 0.98 of the speed. A GPU is busy only with
     many, so there the size is `MAX_STACK`, or less where memory is short. Networks of the user's
-    own are never stacked: convolutions over stacked kernels take three times as long.
+    own are never stacked: convolutions over stacked kernels take three times as long. Nor are
+    replicates whose parts differ: folds have other data each, and groups other sizes.
 
     Args:
         planned: every trial of the study, not only those left to train, so that an interrupted
@@ -45,7 +46,8 @@ def stack_sizes(
         [8]
     """
     sizes: dict[Recipe | str, int] = {}
-    if settings.device == "cpu" or settings.is_user:
+    differs = dataset.folds is not None or dataset.groups is not None
+    if settings.device == "cpu" or settings.is_user or differs:
         return sizes
     inputs = dataset.x_train[0].size
     for group in groups(planned, planned):

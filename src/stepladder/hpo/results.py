@@ -220,7 +220,7 @@ def summarize_search(
     study, winner, baseline = context.study, finalists[0], context.baseline
     metric, whole = study.judged, distinct(candidates)
     scores = [choosing_score(result, study) for result in fresh]
-    overlap, words = scope_of("validation", record)
+    overlap, words = scope_of("validation", record.study, record)
     bias = winner_bias(candidates, finalists, scores, context)
     margin = (study.delta or 0.0) / metric.scale
     top, not_excluded = equivalent_candidates(candidates, winner, margin, bias.noise, baseline)

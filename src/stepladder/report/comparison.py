@@ -86,8 +86,9 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
     shown = measure_of(one)
     second_arms = {arm.arm.name: arm for arm in two.arms}
     is_same_metric = shown.metric == two.study.judged
+    overlap = one.study.overlap or two.study.overlap
     pairs = [
-        _pair(arm, second_arms[arm.arm.name], shown, is_paired)
+        _pair(arm, second_arms[arm.arm.name], shown, is_paired, overlap)
         for arm in one.arms
         if arm.arm.name in second_arms and is_same_metric
     ]
@@ -99,6 +100,9 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         if not is_same_metric
         else f"Both runs drew the same {alike}: replicates are compared in pairs."
         if is_paired
+        else "The runs differ in dataset, seed or validation part, and folds overlap: means are "
+        "compared, without an interval."
+        if overlap
         else "The runs differ in dataset, seed or validation part, so nothing pairs their "
         "replicates: means are compared, by Welch's interval.",
         sentences=tuple(_sentences(one, two, pairs, (first, second))),
@@ -108,14 +112,16 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
     )
 
 
-def _pair(one: ArmResult, two: ArmResult, shown: Measure, is_paired: bool) -> _Pair:
+def _pair(one: ArmResult, two: ArmResult, shown: Measure, is_paired: bool, overlap: float) -> _Pair:
     first, second = (shown.metric.scale * np.asarray(arm.test.values) for arm in (one, two))
     if not is_paired:
         spread = welch(first.tolist(), second.tolist())
+        if overlap:
+            spread = MeanInterval(spread.mean, None, None)
         return _Pair(printable(one.arm.name), one, two, spread, ())
     count = min(len(first), len(second))
     differences = round_off(first[:count] - second[:count])
-    t = paired_t(differences)
+    t = paired_t(differences, overlap=overlap)
     finite = tuple(differences[np.isfinite(differences)].tolist())
     return _Pair(printable(one.arm.name), one, two, t.interval(), finite)
 

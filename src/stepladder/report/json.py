@@ -15,7 +15,6 @@ from stepladder.diagnosis.findings import Finding
 from stepladder.runs.results import ArmResult, Results, Span, Tuned
 from stepladder.statistics.classification import Ensemble, Pooled
 from stepladder.statistics.results import (
-    SAME_TEST,
     Difference,
     Effect,
     Estimate,
@@ -49,7 +48,7 @@ _KEYS: dict[type, str] = {
     Span: "mean min=least max=most",
     Estimate: f"{_INTERVAL} values ci_speaks_for=speaks_for new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
-    "ci_speaks_for= new_images p_greater settled_at at_chance plan divergence "
+    "ci_speaks_for=speaks_for new_images p_greater settled_at at_chance plan divergence "
     "posterior p_not_worse",
     Interval: "ci_low=low ci_high=high ci_speaks_for=",
     Difference: f"{_INTERVAL} p unit pairs unpaired ci_speaks_for=speaks_for",
@@ -68,7 +67,6 @@ _KEYS: dict[type, str] = {
 """The keys of a type in their order; `key=path` where the attribute has another name."""
 
 _SPEAKS_FOR: dict[type, str] = {
-    Effect: SAME_TEST,
     Interval: "new test images too",
     Pooled: "new images, these networks",
 }

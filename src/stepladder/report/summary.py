@@ -142,9 +142,10 @@ def _holds_for(results: Results) -> Sentence:
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     rates = wording.learning_rates(results)
-    conditions = [
-        f"{results.sizes['test']:,} test {results.noun}s" if "test" in results.sizes else ""
-    ]
+    tested = f"{results.sizes['test']:,} test {results.noun}s" if "test" in results.sizes else ""
+    if results.study.overlap:
+        tested = f"{results.study.splits.folds} folds"
+    conditions = [tested]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
         fields = _fields_text(results.tuned.fields)

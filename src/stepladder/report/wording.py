@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stepladder.report.document import Part, Sentence
+from stepladder.runs.measures import over_folds
 from stepladder.runs.results import Results
 from stepladder.statistics.divergence import DivergenceDifference
 from stepladder.statistics.results import Claim, Effect, Estimate, FactorialAnalysis, Verdict
@@ -448,6 +449,9 @@ def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
     study, sizes = results.study, ", ".join(parts_of(results))
     most = plural(study.replicates, "replicate")
+    if study.splits.folds is not None:
+        repeats = study.splits.repeats
+        most += f" ({study.splits.folds} folds{f' × {repeats}' if repeats > 1 else ''})"
     data = f"{printable(results.dataset)}: {sizes}" if sizes else printable(results.dataset)
     return (
         f"{data} · {study.design.replace('_', ' ')} of "
@@ -521,6 +525,9 @@ def interval_note(results: Results) -> str:
     interval = f"± is the 95 % t interval of the mean over {span} replicates"
     if "test" not in results.sizes:
         return f"{interval}: it speaks for what changes with the seed, not for new test data."
+    if results.study.overlap:
+        words = over_folds(results.study)
+        return f"{interval}, as wide as folds that overlap ask for. It speaks {words}."
     these = f"these {results.sizes['test']:,} test {results.noun}s"
     note = (
         f"{interval}: {these}, retrained on the same training {results.noun}s. It does not speak "
@@ -569,7 +576,12 @@ def verdict_note(results: Results) -> str:
         within = within_text(shown)
         within += missed_text(effect for _, effect in judged_effects(results))
     within += corrected_text(effect for _, effect in judged_effects(results))
-    rule = rule_text(compared, "5 %" if results.adapted is None else "")
+    tests = PAIRED_TESTS
+    if results.study.overlap:
+        tests = tests.replace(
+            "over replicates", "over folds, with the variance of Nadeau and Bengio"
+        )
+    rule = rule_text(compared, "5 %" if results.adapted is None else "", tests)
     return f"Verdicts{tuning_condition(results)}: {rule}; {within}."
 
 
@@ -721,7 +733,7 @@ def judgement_note(results: Results) -> str:
         before = join_list([_question_text(each) for each in results.earlier], most=4)
         sentences.append(
             f"{ordinal} of this study, after {before}: what the first did not settle is tested by "
-            "an anytime-valid test, so that all judgements together are wrong in at most 5 % of "
+            f"{_later_test(results)}, so that all judgements together are wrong in at most 5 % of "
             "studies."
         )
         differs = [f"{truncate(name, 40)}: {verdict_text(effect.first_verdict, shown.delta)}"
@@ -737,6 +749,12 @@ def judgement_note(results: Results) -> str:
     return " ".join(sentences)
 
 
+def _later_test(results: Results) -> str:
+    if results.study.overlap:
+        return "the corrected t test at a level of its own"
+    return "an anytime-valid test"
+
+
 def _question_text(judgement: Judgement) -> str:
     """What an earlier judgement was planned with: "one with 10 replicates"."""
     kind = f"auto up to {judgement.looks[-1]}" if judgement.is_adaptive else (
@@ -747,7 +765,10 @@ def _question_text(judgement: Judgement) -> str:
 
 def looks_note(results: Results) -> str:
     """How often test figures were read."""
-    return looks_text(results.looks, is_every=results.is_every_look)
+    text = looks_text(results.looks, is_every=results.is_every_look)
+    if results.study.overlap:
+        return text.replace("this test set", "these folds", 1)
+    return text
 
 
 def looks_text(looks: int, *, is_every: bool) -> str:

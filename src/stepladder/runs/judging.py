@@ -25,6 +25,7 @@ from stepladder.runs.measures import (
     effect_with_images,
     estimate_with_images,
     factorial_techniques,
+    folds_of,
     load_summaries,
     main_effect_scores,
     scope_of,
@@ -53,6 +54,11 @@ from stepladder.study.study import Study
 from stepladder.trials.trial import PARTS, UNSCORED, Part, Trial, TrialSummary
 
 _Scores = Mapping[str, Sequence[float]]
+
+FOLDS_NOTE = (
+    "k-fold: each replicate is tested on other examples. So answers to single examples, intervals "
+    "for new examples beside the effects, and ensembles are not given."
+)
 
 
 def judge(
@@ -83,6 +89,7 @@ def judge(
             test accuracy is NaN.
     """
     study, context = record.study, run_context(record, engine)
+    is_folds = study.overlap > 0
     known = study_trials(context, store)
     arms, by_arm = known.arms, known.compared
     targets = None if known.is_tuning else known.targets
@@ -108,8 +115,9 @@ def judge(
         main = {f"{MAIN}{one.technique}": one.effect for one in readout.main} if readout else {}
         keep(store, study, record.fingerprint, history, {**judged, **main}, command)
         look_count, is_every_look = log_look(store, study.name, record.fingerprint, stored, command)
-    is_classes = study.task == "classification"  # an ensemble is judged by its accuracy
-    ensembles, problems = ensembles_of(by_arm, weights if is_classes else None, is_look=is_look)
+    # An ensemble is judged by its accuracy, on rows that all of its networks were tested on.
+    has_ensembles = study.task == "classification" and not is_folds
+    ensembles, problems = ensembles_of(by_arm, weights if has_ensembles else None, is_look=is_look)
     shown = tuple(
         replace(
             _arm(
@@ -126,7 +134,7 @@ def judge(
         for arm in arms
     )
     mistakes, predictions = None, None
-    if dataset is not None and not study.trainer:
+    if dataset is not None and not study.trainer and not is_folds:
         mistakes, predictions = _answers(arms, by_arm, store, dataset, study.judged)
     parameters = {result.arm.name: result.parameters for result in shown}
     return Results(
@@ -143,7 +151,7 @@ def judge(
         seconds=record.seconds,
         readout=readout,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=parameters),
-        warnings=(*underpowered(study), *problems),
+        warnings=(*underpowered(study), *problems, *([FOLDS_NOTE] if is_folds else [])),
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
         noun=record.noun,
@@ -208,7 +216,7 @@ def _judge_effects(
         _, interim = effects_over_time(
             sides, of_techniques, occasion, delta=study.delta, metric=metric, claim=study.claim
         )
-    with_images = {}
+    with_images, (_, words) = {}, scope_of("test", study)
     divergence = divergence_differences(
         {name: trials_diverged(results[name], results[other]) for name, other in pairs}
     )
@@ -216,10 +224,12 @@ def _judge_effects(
         if name in judged:
             used = judged[name].pairs + judged[name].unpaired
             ours, theirs = results[name][:used], results[other][:used]
-            effect = effect_with_images(judged[name], ours, theirs, metric)
-            effect = replace(effect, divergence=divergence.get(name))
+            effect = judged[name]
+            if not study.overlap:
+                effect = effect_with_images(effect, ours, theirs, metric)
+            effect = replace(effect, divergence=divergence.get(name), speaks_for=words)
             with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
-    return with_posteriors(with_images, study.delta, metric.sign), interim
+    return with_posteriors(with_images, study.delta, metric.sign, study.overlap), interim
 
 
 def _judge_pairs(
@@ -234,13 +244,13 @@ def _judge_pairs(
     occasion = history.occasion()
     judged, state = effects_over_time(
         scores, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored,
-        claim=study.claim,
+        claim=study.claim, folds=folds_of(study),
     )  # fmt: skip
     chance = judged
     if guessing != scores:
         chance, _ = effects_over_time(
             guessing, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored,
-            claim=study.claim,
+            claim=study.claim, folds=folds_of(study),
         )  # fmt: skip
     told = {
         name: replace(judged[name], at_chance=chance[name])
@@ -290,7 +300,7 @@ def _arm(
             arm, done, record.classes, tuned, steps, record.noun, study, one_answer
         )
 
-    scopes = {part: scope_of(part, record) for part in PARTS}
+    scopes = {part: scope_of(part, record.study, record) for part in PARTS}
 
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
         overlap, words = scopes[part]
@@ -308,7 +318,9 @@ def _arm(
         diverged=sum(result.diverged is not None for result in done),
         train=estimate_on("train"),
         validation=estimate_on("validation"),
-        test=estimate_with_images(estimate_on("test"), results, metric),
+        test=estimate_on("test")
+        if study.overlap
+        else estimate_with_images(estimate_on("test"), results, metric),
         also=also,
         effect=effect,
         curves=tuple(result.curve for result in done),

@@ -24,7 +24,7 @@ from stepladder.statistics.results import (
     FactorialAnalysis,
     Interval,
 )
-from stepladder.statistics.sequential import Occasion, effects_over_time
+from stepladder.statistics.sequential import Occasion, OverFolds, effects_over_time
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.metrics import LOSS, METRICS, Metric
@@ -89,24 +89,44 @@ _SPEAKS_FOR: dict[Part, str] = {
 }
 
 
-def scope_of(part: Part, record: StudyRecord) -> tuple[float, str]:
+def scope_of(part: Part, study: Study, record: StudyRecord | None = None) -> tuple[float, str]:
     """How far replicates overlap on a part of the data, and what intervals on it speak for.
 
     Each replicate has a validation part of its own, drawn from the same examples, unless the data
     have one, which is the same in every replicate, as a test part is. A training of the user's own
-    chooses it, so that nothing is known of it.
+    chooses it, so that nothing is known of it. With k-fold each has a training and a test part of
+    its own too.
 
     Args:
         part: of the data.
-        record: what is asked, and of which data.
+        study: what is asked.
+        record: of which data; None where they do not matter, as for the test part.
 
     Returns:
         Validation examples per training example, or 0, and the words.
     """
-    sizes, is_drawn = record.sizes, not record.has_own_validation
-    if part != "validation" or record.study.trainer or not sizes.get("train") or not is_drawn:
+    sizes = record.sizes if record else {}
+    if study.overlap and (part != "validation" or study.trainer is not None):
+        return study.overlap, over_folds(study)
+    # the latest examples validate, or those of the user's own part
+    is_own = record is not None and record.has_own_validation
+    is_fixed = is_own or (study.is_forward and not study.overlap)
+    if part != "validation" or study.trainer is not None or is_fixed or not sizes.get("train"):
         return 0.0, _SPEAKS_FOR[part]
     return sizes["validation"] / sizes["train"], "new images of the same kind, retrained"
+
+
+def folds_of(study: Study) -> OverFolds | None:
+    """How a study's replicates overlap; None where all test on one part."""
+    if not study.overlap:
+        return None
+    return OverFolds(study.overlap, study.splits.repeats)
+
+
+def over_folds(study: Study) -> str:
+    """What intervals over folds speak for."""
+    what = "groups" if getattr(study.dataset, "group", None) else "examples"
+    return f"over folds of these data, for new {what} of the same kind, retrained"
 
 
 _NAMES: dict[Part, str] = {"validation": "val", "train": "train", "test": "test"}
@@ -225,24 +245,31 @@ def _finite_in_both(arm: Replicates, other: Replicates) -> list[tuple[TrialSumma
     ]
 
 
-def reason_untold(arms: Sequence[Replicates], delta: float, *, is_within: bool) -> str:
+def reason_untold(
+    arms: Sequence[Replicates], delta: float, *, is_within: bool, repeats: int | None = None
+) -> str:
     """Why a comparison cannot be told, in words; "" where it can.
 
     Args:
         arms: the trials of the arms that are compared.
         delta: percentage points below which a difference does not matter.
         is_within: whether the verdict would be one of `WITHIN`.
+        repeats: of folds, which are all tested; None where all replicates test on one part.
     """
     done = [one for arm in arms for one in arm if one is not None and one.diverged is None]
     if not done or not done[0].images:
         return ""
     if all(one.answer is not None for one in done):
         return "every network answers one class to all examples, so nothing was tested"
-    row = 100 / done[0].images
+    images = done[0].images
+    if repeats is not None:
+        tested = [one.images for one in arms[0] if one is not None and one.diverged is None]
+        images = max(images, round(sum(tested) / repeats))
+    row = 100 / images
     if is_within and delta < row:
         return (
             f"δ = {delta:g} points is less than one of the "
-            f"{done[0].images:,} test examples, {row:.2g} % of them; set a larger delta"
+            f"{images:,} test examples, {row:.2g} % of them; set a larger delta"
         )
     return ""
 
@@ -257,7 +284,8 @@ def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: S
     """
     if study.judged.name != "accuracy" or study.delta is None:
         return effect
-    reason = reason_untold(arms, study.delta, is_within=effect.verdict in WITHIN)
+    repeats = study.splits.repeats if study.overlap else None
+    reason = reason_untold(arms, study.delta, is_within=effect.verdict in WITHIN, repeats=repeats)
     if not reason:
         return effect
     return replace(with_verdict(effect, "not enough replicates", None), reason=reason)

@@ -252,37 +252,47 @@ def dataset_of(study: Study) -> Dataset:
     if study.dataset is None:
         assert study.trainer is not None
         return own_data(study.trainer.name)
-    return load(study.dataset)
+    return load(study.dataset, study.splits.folds)
 
 
 def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:
     """Examples by part, as the base recipe uses them; every arm's split is tried.
 
+    Parts of folds, of groups or of times differ in size: these are of the first replicate.
+
     Raises:
         InputError: if an arm asks for more training examples than there are, or the
-            validation part leaves none.
+            validation part leaves none, in any replicate where they differ.
     """
     if study.dataset is None:
         return {}
     validation = validation_examples(dataset, study.validation)
-    if study.trainer is not None:
-        rows = split(dataset, validation, None, study.seed, 0)
-        return {"train": len(rows.train), "validation": validation, "test": len(dataset.y_test)}
-    counts = dict.fromkeys(arm.recipe.train_examples for arm in study.arms)
-    parts = [split(dataset, validation, count, study.seed, 0) for count in counts]
-    return {
-        "train": len(parts[0].train),
-        "validation": len(parts[0].validation),
-        "test": len(dataset.y_test),
-    }
+    counts: dict[int | None, None] = {None: None}
+    if study.trainer is None:
+        counts = dict.fromkeys(arm.recipe.train_examples for arm in study.arms)
+    slim = dataset.without_inputs()
+    count = study.replicates if slim.groups is not None else 1
+    if slim.folds is not None and slim.groups is None:
+        # Of classes, further repeats are like the first.
+        count = slim.folds.count if slim.task == "classification" else study.replicates
+    sizes: dict[str, int] = {}
+    for replicate in range(count):
+        view = slim.view(replicate)
+        parts = [split(view, validation, count, study.seed, replicate) for count in counts]
+        sizes = sizes or {
+            "train": len(parts[0].train),
+            "validation": len(parts[0].validation),
+            "test": len(view.y_test),
+        }
+    return sizes
 
 
 def score_of_constant(metric: Metric, dataset: Dataset) -> float | None:
     """A metric of the best answer that knows no input, given to every test example.
 
     That is the mean of the training part, its median for absolute errors, and the share of
-    examples to which each label applies. None of classes, and where the metric is not computed or
-    not defined.
+    examples to which each label applies; of folds, their mean score. None of classes, and where
+    the metric is not computed or not defined.
 
     Args:
         metric: any one.
@@ -295,10 +305,14 @@ def score_of_constant(metric: Metric, dataset: Dataset) -> float | None:
         return None
     assert metric.score is not None
     middle = np.median if metric.name == "mae" else np.mean
-    answer = middle(dataset.y_train.astype(np.float64), axis=0)
-    if metric.needs == "labels":
-        answer = (answer > 0.5).astype(np.uint8)
-    score = metric.score(dataset.y_test, np.broadcast_to(answer, dataset.y_test.shape))
+    slim, scores = dataset.without_inputs(), []
+    for replicate in range(dataset.folds.count if dataset.folds else 1):
+        view = slim.view(replicate)
+        answer = middle(view.y_train.astype(np.float64), axis=0)
+        if metric.needs == "labels":
+            answer = (answer > 0.5).astype(np.uint8)
+        scores.append(metric.score(view.y_test, np.broadcast_to(answer, view.y_test.shape)))
+    score = math.fsum(scores) / len(scores)
     return score if math.isfinite(score) else None
 
 

@@ -36,6 +36,12 @@ def power_of_study(
         StoreError: if its store cannot be read.
     """
     study = context.study
+    if study.overlap:  # more folds bring no new data, so their number says little of power
+        if pilot is not None:
+            raise InputError(
+                "--pilot needs one test part for all replicates, found k-fold; leave it out"
+            )
+        return None
     techniques = factorial_techniques(study)
     family = len(techniques) or len(compared_pairs(study.arms))
     if not family:

@@ -53,10 +53,11 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     ]
     problems = say_once(found)
     validation = validation_examples(dataset, study.validation)
-    train = len(dataset.y_train) - validation
+    train = dataset.least_training - validation
     least = min(arm.recipe.train_examples or train for arm in study.arms)
     draws_size = study.search is not None and "train_examples" in study.search.space
-    unit = not draws_size and is_unit_already(dataset.x_train, len(dataset.y_train) - least)
+    is_fixed = not draws_size and dataset.folds is None
+    unit = is_fixed and is_unit_already(dataset.x_train, len(dataset.y_train) - least)
     problems += empty_comparisons(study, Circumstances(train, unit))
     problems += [
         f"arm {arm.name!r}: gradient_accumulation_steps must be at most the batches of a training, "
@@ -233,7 +234,8 @@ def _metric_problems(study: Study, dataset: Dataset, validation: int) -> list[st
     names = [name for name in study.computed if name in _OF_ALL_TARGETS]
     if not names:
         return []
-    parts = {"test part": [dataset.y_test]}
+    slim, count = dataset.without_inputs(), study.replicates if dataset.folds else 1
+    parts = {"test part": [slim.view(replicate).y_test for replicate in range(count)]}
     choosing: list[int] = []  # replicates on which validation figures choose
     if study.tuned is not None:
         choosing += (TUNING_REPLICATES + replicate for replicate in range(study.tuned.replicates))
@@ -255,12 +257,20 @@ def _metric_problems(study: Study, dataset: Dataset, validation: int) -> list[st
         for part, targets in parts.items()
         if (count := min(map(_different, targets))) < needed
     ]
-    if "explained_deviance" in names and (dataset.y_test < 0).any():
+    tested = _tested(dataset)
+    if "explained_deviance" in names and (tested < 0).any():
         problems.append(
             "the metric explained_deviance must have targets of 0 or above, found "
-            f"{dataset.y_test.min():g} in the test part; choose another metric"
+            f"{tested.min():g} in the test part; choose another metric"
         )
     return problems
+
+
+def _tested(dataset: Dataset) -> Targets:
+    """The targets of all examples that test in some replicate."""
+    if dataset.folds is None:
+        return dataset.y_test
+    return np.concatenate([dataset.y_train, dataset.y_test])
 
 
 def _different(targets: Targets) -> int:
@@ -293,7 +303,7 @@ def underpowered(study: Study) -> tuple[str, ...]:
     if count < 3:
         return (
             f"{count} {noun} of each arm: an effect cannot be distinguished from chance, and no "
-            "verdict can be given. Ask for 5 or more with --replicates.",
+            f"verdict can be given. Ask for 5 or more with {_more_replicates(study)}.",
         )
     enough = next(n for n in range(count + 1, 1000) if _can_be_significant(n, family))
     effects = sum(technique.instead_of is None for technique in study.techniques)
@@ -302,8 +312,12 @@ def underpowered(study: Study) -> tuple[str, ...]:
     return (
         f"{count} {noun} of each arm are too few for a verdict, helpful or harmful, on any "
         f"comparison in a family of {family:,}, however large its effect; {enough} are enough. Ask "
-        f"for them with --replicates.{main}",
+        f"for them with {_more_replicates(study)}.{main}",
     )
+
+
+def _more_replicates(study: Study) -> str:
+    return "splits.folds or splits.repeats" if study.overlap else "--replicates"
 
 
 def _can_be_significant(replicates: int, comparisons: int) -> bool:
@@ -380,7 +394,7 @@ def preflight_notes(
     costs: tuple[str, ...] = ()
     if study.trainer is None:
         lines += [*_one_class_is_frequent(study, dataset), *_never_stopped(study)]
-        lines += _fine_margin(study, len(dataset.y_test))
+        lines += _fine_margin(study, len(_tested(dataset)))
     if missing and study.trainer is None:
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
         costs = (*_small_validation(dataset, sizes["validation"]), *costs)
@@ -418,7 +432,7 @@ _FREQUENT = 0.8
 def _one_class_is_frequent(study: Study, dataset: Dataset) -> list[str]:
     if study.judged.name != "accuracy" or dataset.task != "classification":
         return []
-    counts = np.bincount(dataset.y_test)
+    counts = np.bincount(_tested(dataset))
     share = counts.max() / counts.sum()
     if share < _FREQUENT:
         return []

@@ -141,6 +141,11 @@ def study_variance(
     Raises:
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
+    if study.overlap:
+        raise InputError(
+            "the study must have one test part for all replicates, found k-fold, whose folds are "
+            "a source of their own; leave splits out"
+        )
     if study.datasets:
         raise InputError(
             f"study must be on one data set, found {len(study.datasets)}; write a study file with "

@@ -176,7 +176,11 @@ def judge(
 
 
 def verdict_p_values(
-    arm: npt.ArrayLike, other: npt.ArrayLike, delta: float | Floats, side: int = 0
+    arm: npt.ArrayLike,
+    other: npt.ArrayLike,
+    delta: float | Floats,
+    side: int = 0,
+    overlap: float = 0.0,
 ) -> tuple[Floats, Floats]:
     """The p-values that verdicts rest on, before any family is corrected for.
 
@@ -187,8 +191,8 @@ def verdict_p_values(
         or more", NaN with fewer than five.
     """
     differences = _differences(arm, other)
-    t, p = paired_t(differences), sign_flip(differences)
-    return _verdict_p_values(differences, t, p, delta, side=side)
+    t, p = paired_t(differences, overlap=overlap), sign_flip(differences)
+    return _verdict_p_values(differences, t, p, delta, overlap, side)
 
 
 def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:

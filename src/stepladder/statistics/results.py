@@ -160,6 +160,7 @@ class Effect(MeanInterval):
         posterior: probabilities with δ as the region of practical equivalence; None without a δ.
         p_not_worse: of "the arm is worse by δ or more", one-sided and after Holm's correction;
             None with fewer than five pairs.
+        speaks_for: which examples and trainings `ci_low` and `ci_high` are for.
     """
 
     p: float | None
@@ -186,6 +187,7 @@ class Effect(MeanInterval):
     divergence: DivergenceDifference | None = None
     posterior: Posterior | None = None
     p_not_worse: float | None = None
+    speaks_for: str = SAME_TEST
 
     @property
     def replicates_needed(self) -> int | None:

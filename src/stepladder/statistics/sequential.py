@@ -116,6 +116,23 @@ class Occasion:
         return there / (there + gone)
 
 
+@dataclass(frozen=True)
+class OverFolds:
+    """How replicates overlap that are folds of the same data.
+
+    The anytime-valid test needs replicates that share nothing. So a judgement at r repeats that was
+    not planned is by the corrected t test at 1 / (r (r + 1)) of its level: all of them, at any
+    numbers of repeats, spend no more than the level.
+
+    Attributes:
+        overlap: test examples per training example; see `paired_t`.
+        repeats: how often the data were divided.
+    """
+
+    overlap: float
+    repeats: int
+
+
 def fewest_replicates(replicates: int, comparisons: int, alpha: float = 0.05) -> int:
     """The smallest number of replicates, from some number on, that can give any verdict.
 
@@ -195,6 +212,7 @@ def replay(
     batches: npt.ArrayLike = 1,
     levels: npt.ArrayLike = 0.05,
     side: int = 0,
+    overlap: float = 0.0,
 ) -> InterimLook:
     """What each look says, in order, from the scores that were there at it.
 
@@ -220,6 +238,7 @@ def replay(
         batches: of each comparison, as for `later_p`; only with `before`.
         levels: at which each is tested then.
         side: as for `judge`.
+        overlap: as for `judge`, where looks are planned.
 
     Reference:
         Maurer & Bretz 2013, "Multiple testing in group sequential trials using graphical
@@ -246,7 +265,7 @@ def replay(
         taken += 1
         sides = first[:, :number], second[:, :number]
         if before is None:
-            p, p_within = verdict_p_values(*sides, delta, side)
+            p, p_within = verdict_p_values(*sides, delta, side, overlap)
             p = _stepped(p, is_open, different) * alpha / level
             p_within = _stepped(p_within, is_open, within) * alpha / level
         else:
@@ -282,6 +301,7 @@ def effects_over_time(
     metric: Metric = METRICS["accuracy"],
     stored: Mapping[str, int] | None = None,
     claim: Claim = "difference",
+    folds: OverFolds | None = None,
 ) -> tuple[dict[str, Effect], InterimLook]:
     """The effects of a study, with verdicts that hold however often it is extended and judged.
 
@@ -303,6 +323,8 @@ def effects_over_time(
         metric: what is judged.
         stored: replicates of each arm without a gap from the first one; all scores when None.
         claim: as for `effects`.
+        folds: how replicates overlap; None where they test on one part. Nothing is added look by
+            look then, and no number of replicates is advised: folds bring no new data.
 
     Returns:
         One effect by the name of each pair's first arm, and the state after the looks.
@@ -319,7 +341,7 @@ def effects_over_time(
     least, side = (delta or 0.0) / factors, side_of(claim, metric)
     counts = stored or {name: len(values) for name, values in scores.items()}
     reached = np.array([min(counts[arm], counts[other]) for arm, other in pairs], np.int64)
-    state = _state(first, second, pairs, occasion, least, alpha, reached, side)
+    state = _state(first, second, pairs, occasion, least, alpha, reached, side, folds)
     if not pairs:
         return {}, state
     used = np.array(replicates)
@@ -327,14 +349,15 @@ def effects_over_time(
         used = np.minimum(state.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
     judged = judge(
-        np.where(beyond, np.nan, first), second, delta=least, alpha=alpha, plan=False, side=side
-    )
+        np.where(beyond, np.nan, first), second, delta=least, alpha=alpha, plan=False, side=side,
+        overlap=folds.overlap if folds else 0.0,
+    )  # fmt: skip
     batches = np.array([occasion.batches[arm] for arm, _ in pairs])
     judged = replace(
         judged,
         different=state.different,
         within=state.within,
-        plans=_plans(judged, state, occasion, batches, least, alpha),
+        plans=judged.plans if folds else _plans(judged, state, occasion, batches, least, alpha),
         p_verdict=np.where(judged.t.pairs < FEWEST, np.nan, state.p),
     )
     low, high = confidence_sequence(judged.differences, alpha)
@@ -344,7 +367,7 @@ def effects_over_time(
         by_arm[arm] = replace(
             in_unit(effect_of_row(judged, row, int(used[row])), factor, metric),
             settled_at=(int(state.settled_at[row]) or None) if occasion.is_adaptive else None,
-            anytime=_ends(low[row] * factor, high[row] * factor),
+            anytime=None if folds else _ends(low[row] * factor, high[row] * factor),
         )
     return by_arm, state
 
@@ -429,6 +452,7 @@ def _state(
     alpha: float,
     reached: npt.NDArray[np.int64],
     side: int,
+    folds: OverFolds | None,
 ) -> InterimLook:
     """Verdicts of the planned judgement, and those of this one where it is another."""
     batches = np.array([occasion.batches[arm] for arm, _ in pairs], np.int64)
@@ -440,6 +464,7 @@ def _state(
     planned = replay(
         np.where(is_there[:, None], first, np.nan)[own], second[own], occasion.first,
         delta=delta[own], alpha=level, reached=np.where(is_fixed, most, reached)[own], side=side,
+        overlap=folds.overlap if folds else 0.0,
     )  # fmt: skip
     planned = replace(planned, p=np.minimum(planned.p * alpha / level, 1.0))
     if occasion.is_planned and (occasion.is_adaptive or is_there.all()):
@@ -458,7 +483,11 @@ def _state(
     settled = np.arange(first.shape[1]) < before.settled_at[:, None]
     sign = np.sign(paired_t(np.where(settled, first - second, np.nan)).mean)
     t = paired_t(round_off(100 * (first - second)))
-    p, p_within = (of * alpha / levels for of in later_p(t, batches, delta, side))
+    of_now = (
+        _later_p_over_folds(first, second, batches, delta, side, folds)
+        if folds else later_p(t, batches, delta, side)
+    )  # fmt: skip
+    p, p_within = (of * alpha / levels for of in of_now)
     stays = before.different & (np.sign(t.mean) == sign)
     within_stays = before.within & (inside(t.mean, delta, side) > 0)
     is_known = stays | within_stays | ~(before.different | before.within)
@@ -470,6 +499,23 @@ def _state(
         np.fmin(p, np.where(before.within, np.nan, earlier)),
     )  # fmt: skip
     return replace(before, different=different, within=within, p=np.minimum(lowest, 1.0))
+
+
+def _later_p_over_folds(
+    first: Floats,
+    second: Floats,
+    batches: npt.NDArray[np.int64],
+    delta: Floats,
+    side: int,
+    folds: OverFolds,
+) -> tuple[Floats, Floats]:
+    """The p-values of `later_p` for folds; see `OverFolds`."""
+    p, p_within = verdict_p_values(first, second, delta, side, folds.overlap)
+    for number in np.unique(batches):
+        own = batches == number
+        p[own], p_within[own] = holm(p[own]), holm(p_within[own])
+    share = folds.repeats * (folds.repeats + 1)
+    return p * share, p_within * share
 
 
 def _plans(

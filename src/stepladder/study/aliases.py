@@ -103,6 +103,7 @@ _FIELDS = {
 }
 
 _KEYS = {  # of a study file
+    "splits": "cv, folds, n splits, n folds, kfold, k fold, cross validation, split",
     "replicates": "seeds, n seeds, num seeds, repeats, repetitions, runs, n runs, num runs, "
     "n repeats, num repeats, n replicates, replications, restarts",
     "seed": "random state, random seed, rng seed, manual seed, seed everything, global seed",

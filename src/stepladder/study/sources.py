@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     Discriminator,
@@ -42,6 +42,9 @@ _TASK = (
     "(multilabel). Classes when left out."
 )
 
+
+_GROUP = "{} of groups, such as patients, none of which stands in two parts."
+_TIME = "{} of times: numbers, or dates such as 2024-05-31. Validation and test are later."
 
 FILE_KEYS = ("csv", "parquet", "arrow", "npz", "test", "validation", "folder")
 """Keys of all tables below that hold the path of a file or a folder."""
@@ -88,6 +91,21 @@ class FileDataset(FrozenModel):
         return {key: path for key, path in given.items() if isinstance(path, str)}
 
 
+_Rows = TypeVar("_Rows", bound=FileDataset)
+
+
+def check_group_and_time(dataset: _Rows) -> _Rows:
+    """Makes sure that a table names groups or times, and not both.
+
+    Raises:
+        ValueError: if it does: a group that lasts would have to be divided.
+    """
+    if getattr(dataset, "group", None) is not None and getattr(dataset, "time", None) is not None:
+        raise ValueError("group and time must not be given both, as parts that follow each other "
+                         "in time divide groups; remove one")  # fmt: skip
+    return dataset
+
+
 class TableDataset(FileDataset):
     """A table of examples: one row an example, one column the label, the others its inputs.
 
@@ -108,7 +126,8 @@ class TableDataset(FileDataset):
         ..., "The column that holds the label; a list of columns for several targets or labels. "
         "Without a header, its place from 1, or from the end: -1 is the last.", "digit")
     test_share: float | None = toml_key(
-        None, "Share of the rows kept for the test set; or give test.", 0.2, gt=0, lt=1)
+        None, "Share of the rows kept for the test set; or give test. Left out with k-fold and "
+        "with part.", 0.2, gt=0, lt=1)
     test: str | None = toml_key(
         None, "A file of the same kind that holds the test set, instead of test_share.",
         "test.csv", min_length=1)
@@ -133,6 +152,10 @@ class TableDataset(FileDataset):
     indicator: bool = toml_key(
         False, "Whether each column of numbers with missing values gets a column of 0 and 1 that "
         "says where; needs impute.", True)
+    group: str | None = toml_key(None, _GROUP.format("A column"), "patient", min_length=1)
+    time: str | None = toml_key(None, _TIME.format("A column"), "date", min_length=1)
+    part: str | None = toml_key(
+        None, "A column that says train, validation or test in each row.", "part", min_length=1)
     # fmt: on
 
     @field_validator("label", mode="after")
@@ -164,11 +187,10 @@ class TableDataset(FileDataset):
                 f"must have one of {', '.join(TABLE_KEYS)}, found "
                 f"{' and '.join(kinds) or 'none'}; keep one"
             )
-        if (self.test is None) == (self.test_share is None):
-            found = "both" if self.test else "neither"
+        if self.test is not None and self.test_share is not None:
             raise ValueError(
-                f"must have one of test and test_share, found {found}; write the file of the test "
-                "set, or the share of the rows that are drawn for it, such as test_share = 0.2"
+                "must have one of test and test_share, found both; keep the file of the test set, "
+                "or the share of the rows that are drawn for it"
             )
         text_only = [key for key in ("header", "separator", "decimal")
                      if getattr(self, key) != type(self).model_fields[key].default]  # fmt: skip
@@ -184,6 +206,27 @@ class TableDataset(FileDataset):
                 'indicator must stand beside impute, found it alone; write impute = "median" too'
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_rows(self) -> TableDataset:
+        others = {"part": ("test_share", "test", "validation", "time"),
+                  "group": ("validation",), "time": ("validation",)}  # fmt: skip
+        for key, refused in others.items():
+            other = next((name for name in refused if getattr(self, name) is not None), None)
+            if getattr(self, key) is not None and other is not None:
+                raise ValueError(
+                    f"{other} must be left out beside {key}, which says the parts, found both; "
+                    "remove one"
+                )
+        labels = self.label if isinstance(self.label, tuple) else [self.label]
+        columns = [*labels,
+                   *filter(None, (self.group, self.time, self.part))]  # fmt: skip
+        if len(set(columns)) < len(columns):
+            raise ValueError(
+                f"label, group, time and part must name columns that differ, found "
+                f"{', '.join(map(repr, columns))}; write the names from the header"
+            )
+        return check_group_and_time(self)
 
     @model_validator(mode="after")
     def _check_task(self) -> TableDataset:
@@ -206,6 +249,12 @@ class NpzDataset(FileDataset):
 
     npz: str = toml_key(..., "The file.", "houses.npz", min_length=1)
     task: Task | None = toml_key(None, _TASK, "regression")
+    group: str | None = toml_key(None, _GROUP.format("An array"), "groups", min_length=1)
+    time: str | None = toml_key(None, _TIME.format("An array"), "times", min_length=1)
+
+    @model_validator(mode="after")
+    def _check_rows(self) -> NpzDataset:
+        return check_group_and_time(self)
 
 
 class ArraysDataset(FileDataset):

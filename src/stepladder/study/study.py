@@ -63,7 +63,14 @@ from stepladder.study.schema import (
 )
 from stepladder.study.scoring import Task
 from stepladder.study.search import Search, search_problems
-from stepladder.study.sources import DatasetSource, hold_data, short_name, task_of
+from stepladder.study.sources import (
+    DatasetSource,
+    TableDataset,
+    hold_data,
+    short_name,
+    task_of,
+)
+from stepladder.study.splits import HOLD_OUT, Splits, folds_into_replicates
 from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
 from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
@@ -384,6 +391,9 @@ class Study(FrozenModel):
     replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = toml_key(
         5, 'Replicates of each arm; "auto" adds them until every verdict is settled.', 5, ge=1,
         le=100_000)
+    splits: Splits = toml_key(
+        HOLD_OUT, "Which examples test: one test part, or folds that take turns.",
+        {"kind": "k-fold", "folds": 5})
     adaptive: bool = toml_key(
         False, 'Whether replicates are the most that are added; said by replicates = "auto" with '
         "most_replicates.")
@@ -436,7 +446,9 @@ class Study(FrozenModel):
     def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         if not isinstance(values, Mapping):
             return values
-        values = _expand_auto_replicates(metric_and_delta(first_of_datasets(hold_data(values))))
+        values = first_of_datasets(hold_data(values))
+        values = folds_into_replicates(metric_and_delta(values))
+        values = _expand_auto_replicates(values)
         return trainer_into_base(epochs_into_base(_model_into_base(values)), _FREE)
 
     @model_serializer(mode="wrap")
@@ -446,7 +458,8 @@ class Study(FrozenModel):
         if isinstance(self.base, Params):
             values["base"] = self.base.values  # what trains follows from the study's trainer
         for name, value in (("trainer", None), ("metric", DEFAULTS[self.task]), ("also", ()),
-                            ("models", ()), ("datasets", ())):  # fmt: skip
+                            ("models", ()), ("datasets", ()),
+                            ("splits", HOLD_OUT)):  # fmt: skip
             if getattr(self, name) == value:
                 values.pop(name, None)
         if self.datasets:
@@ -487,7 +500,7 @@ class Study(FrozenModel):
                 "base.model follows from the study's model, found it without one; write "
                 'model = "FILE.py:FUNCTION" at the top'
             )
-        problems += self._model_problems()
+        problems += [*self._model_problems(), *self._split_problems()]
         if self.claim == "not worse" and self.delta is None:
             problems.append(
                 'claim "not worse" needs a delta, found none; write the smallest loss that matters'
@@ -546,6 +559,59 @@ class Study(FrozenModel):
             for what, name, model in changes
             if model is not None and model not in known
         ]
+
+    def _split_problems(self) -> list[str]:
+        """What folds cannot be combined with, and what a table must say of its test part."""
+        problems: list[str] = []
+        for source in self.datasets or (self.dataset,):
+            if isinstance(source, TableDataset):
+                keys = ("test_share", "test", "part", "validation", "impute")
+                given = [key for key in keys if getattr(source, key) is not None]
+                if not {*given} & {*keys[:3]} and self.splits == HOLD_OUT:
+                    problems.append(
+                        "dataset.test_share must be given, found none; write a share such as "
+                        'test_share = 0.2, test = "FILE", part = "COLUMN", or splits = '
+                        '{ kind = "k-fold", folds = 5 }'
+                    )
+                if given and self.splits != HOLD_OUT:
+                    why = "folds take turns as the test part"
+                    if given[0] == "impute":
+                        why = "numbers would be learnt from rows that other folds test on"
+                    problems.append(
+                        f"dataset.{given[0]} must be left out with k-fold, found it: {why}; "
+                        "remove it"
+                    )
+        if self.splits == HOLD_OUT:
+            return problems
+        if self.splits.repeats > 1 and self.is_forward:
+            problems.append(
+                f"splits.repeats must be 1 where parts follow each other in time, found "
+                f"{self.splits.repeats}: each repeat would be the same; leave it out"
+            )
+        chosen = "values would be chosen on rows that other folds test on"
+        refused = {
+            "search": (self.search is not None, chosen),
+            'tuning = "fair"': (self.tuned is not None, chosen),
+            f"design = {self.design!r}": (bool(self.cells), "its main effects and interactions "
+                                          "are not corrected for folds that overlap"),
+            "adaptive": (self.adaptive, "folds bring no new data"),
+            "a study without a dataset": (self.dataset is None, "the training divides its data"),
+        }  # fmt: skip
+        return problems + [
+            f"splits must be a hold-out for {what}, found k-fold: {why}; leave one of the two out"
+            for what, (is_there, why) in refused.items()
+            if is_there
+        ]
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether validation and test examples are later than those that train."""
+        return getattr(self.dataset, "time", None) is not None
+
+    @property
+    def overlap(self) -> float:
+        """Test examples per other example, where folds take turns; else 0."""
+        return self.splits.overlap(is_forward=self.is_forward)
 
     def _own_training_problems(self) -> list[str]:
         """What a training of the user's own cannot have, or has wrong."""

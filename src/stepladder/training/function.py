@@ -94,7 +94,7 @@ class Data:
         y_train: their labels, int32, or other targets.
         x_val: inputs to validate on.
         y_val: their labels.
-        x_test: inputs of the test part, the same in every replicate.
+        x_test: inputs of the test part, the same in every replicate unless folds take turns.
         y_test: their labels.
     """
 
@@ -312,6 +312,7 @@ def make_context(
     folder.mkdir(parents=True, exist_ok=True)
     data = None
     if dataset is not None:
+        dataset = dataset.view(trial.replicate)
         rows = split(dataset, trial.validation, None, trial.seed, trial.replicate)
         x, y = dataset.x_train, dataset.y_train
         data = Data(x[rows.train], y[rows.train], x[rows.validation], y[rows.validation],

@@ -90,7 +90,7 @@ class FitEngine:
         self, trial: Trial, start_epoch: int, on_epoch: Callable[[int], None]
     ) -> TrialResult:
         recipe = trial.recipe
-        dataset = self._prepared(recipe.deskew)
+        dataset = self._prepared(recipe.deskew).view(trial.replicate)
         split = split_for(trial, dataset)
         examples = len(split.train)
         head = Head.of(recipe, dataset.task, dataset.outputs)

@@ -278,7 +278,6 @@ def test_a_table_that_cannot_be_read_is_refused(tmp_path, text, more, message):
     [
         ({"csv": "a.csv", "parquet": "b", "test_share": 0.2}, "one of csv, parquet, arrow, found"),
         ({"test_share": 0.2}, "one of csv, parquet, arrow, found none"),
-        ({"csv": "a.csv"}, "must have one of test and test_share, found neither"),
         ({"csv": "a.csv", "test_share": 0.2, "test": "b"}, "test and test_share, found both"),
         ({"csv": "a.csv", "test_share": 0.2, "label": -1}, "label must be a name .* header = fa"),
         ({"csv": "a.csv", "test_share": 0.2, "label": 0, "header": False}, "label must name"),

@@ -28,6 +28,7 @@ from stepladder.report.figures.axes import (
 from stepladder.report.figures.base import TIP, Plot, Theme
 from stepladder.report.view import Row, view_of
 from stepladder.report.wording import MARKS, Measure, measure_of, plural, truncate
+from stepladder.runs.measures import over_folds
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -202,10 +203,13 @@ def _caption(forest: Forest, results: Results) -> str:
     shown, examples = forest.measure, f"{results.noun}s"
     lower = " Lower is better." if shown.metric.sign < 0 else ""
     spans = f" for these test {examples}, retrained"
+    if results.study.overlap:
+        spans = f" {over_folds(results.study)}"
     if "test" not in results.sizes:
         spans = " over replicates"
     strip = f"{forest.strip_note}, within which a difference does not matter."
-    thin = any(bar.images for bar in forest.bars) or "test" in results.sizes
+    is_one_part = "test" in results.sizes and not results.study.overlap
+    thin = any(bar.images for bar in forest.bars) or is_one_part
     caption = (
         f"Effect of each arm on {shown.on('test')}.{lower} Thick line: 95 % interval{spans}; "
         f"{f'thin: for new test {examples} too, where known; ' if thin else ''}small dots below: "

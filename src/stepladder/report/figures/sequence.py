@@ -96,7 +96,9 @@ class Course:
 
 
 def courses_of(results: Results) -> tuple[Course, ...]:
-    """Every comparison that has pairs enough."""
+    """Every comparison that has pairs enough; none over folds, which are no sequence."""
+    if results.study.overlap:
+        return ()
     return tuple(
         _course(name, effect, results)
         for name, effect in judged_effects(results)

@@ -60,11 +60,8 @@ class PopulationEngine:
         """
         self._keeps_final, self._segment_flop = keeps_final, segment_flop
         self._dataset, self._checkpoints, self._build = dataset, checkpoints, build
-        self._prepared = Prepared(dataset)
-        self._labels: npt.NDArray[Any] = np.concatenate([dataset.y_train, dataset.y_test])
-        self._y = jnp.asarray(self._labels)
-        self._x: dict[bool, jax.Array] = {}
-        self._test: Indices = np.arange(len(dataset.y_train), len(self._labels), dtype=np.int32)
+        self._whole = Prepared(dataset)
+        self._place(0)
         self._programs: dict[object, Program] = {}
         self._compiled: dict[object, Compiled] = {}
 
@@ -111,9 +108,23 @@ class PopulationEngine:
         results = trainer.finish(on_epoch, checkpoints, start, on_end if group.saves_end else None)
         return _attach_final_states(trainer, results) if self._keeps_final else results, ends
 
+    def _place(self, replicate: int) -> None:
+        """Puts the data of one replicate on the device, in the place of another one's."""
+        self._placed = replicate
+        view = self._dataset.view(replicate)
+        self._labels: npt.NDArray[Any] = np.concatenate([view.y_train, view.y_test])
+        self._y = jnp.asarray(self._labels)
+        self._x: dict[bool, jax.Array] = {}
+        self._test: Indices = np.arange(len(view.y_train), len(self._labels), dtype=np.int32)
+
+    def _prepared(self, deskew: bool) -> Dataset:
+        return self._whole(deskew).view(self._placed)
+
     def begin(self, group: Group) -> GroupTrainer:
         """A group at its start, its program compiled."""
         key = group.key
+        if self._dataset.folds is not None and key.replicate != self._placed:
+            self._place(key.replicate)
         if key.structure not in self._programs:
             head = Head.of(key.structure, self._dataset.task, self._dataset.outputs)
             self._programs[key.structure] = Program(
