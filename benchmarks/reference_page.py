@@ -26,6 +26,7 @@ TABLES = {
     "NpzDataset": "`dataset = { npz … }`",
     "ArraysDataset": "`dataset = { arrays … }`, as a run writes it of data from Python",
     "NamedDataset": "`dataset = { name … }`",
+    "ImagesDataset": "`dataset = { images … }`",
     "JudgedMetric": "`metric = { … }`",
     "UserTrainer": "`trainer = { … }`",
     "Recipe": "`[base]`, and what a technique or an arm may change",

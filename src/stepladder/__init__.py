@@ -49,7 +49,13 @@ if TYPE_CHECKING:
     )
     from stepladder.study.published import PublishedTable
     from stepladder.study.recipe import Recipe
-    from stepladder.study.sources import ArraysDataset, NamedDataset, NpzDataset, TableDataset
+    from stepladder.study.sources import (
+        ArraysDataset,
+        ImagesDataset,
+        NamedDataset,
+        NpzDataset,
+        TableDataset,
+    )
     from stepladder.study.study import Reported, Study
     from stepladder.study.techniques import CATALOGUE, Technique
 
@@ -59,6 +65,7 @@ __all__ = [
     "DataError",
     "DatasetsRun",
     "Exported",
+    "ImagesDataset",
     "InputError",
     "JudgedTable",
     "JudgedTables",
@@ -98,6 +105,7 @@ _HOME = {
     "CATALOGUE": "study.techniques",
     "TableDataset": "study.sources",
     "DatasetsRun": "api",
+    "ImagesDataset": "study.sources",
     "NamedDataset": "study.sources",
     "NpzDataset": "study.sources",
     "Exported": "deployment.export",

@@ -120,7 +120,7 @@ def export(
 def predict(
     model: str | Path, images: Sequence[str | Path], *, as_it_is: bool = False
 ) -> Predictions:
-    """Classifies pictures (PNG, JPEG) and arrays (.npy, .npz) with a model.
+    """Classifies pictures (PNG, JPEG, WebP) and arrays (.npy, .npz) with a model.
 
     Pictures are framed as the images of the training set are: what is drawn on them is separated
     from its background, fitted into the box and centred. Arrays are taken as they are.

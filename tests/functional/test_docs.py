@@ -90,6 +90,17 @@ def test_every_table_of_the_page_on_training_is_part_of_a_study(training_files):
         assert Study.load(file).trainer is not None
 
 
+def test_the_studies_of_the_page_on_data_are_studies(tmp_path):
+    page = (ROOT / "docs" / "data.md").read_text("utf-8")
+    file = tmp_path / "study.toml"
+    for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
+        file.write_text(block, "utf-8")
+        assert Study.load(file).dataset
+    for line in re.findall(r"\| `(datasets? = .*?)` \|", page):
+        file.write_text(f'name = "data"\nbase = {{ hidden = [5] }}\n{line}\n', "utf-8")
+        assert Study.load(file).dataset
+
+
 def test_the_page_on_training_names_what_a_context_has():
     from stepladder.training.function import Data, TrainContext
 

@@ -5,12 +5,14 @@ import io
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from PIL import Image
 from small_study import STUDY, idx
 
 from stepladder.cli import main
@@ -220,6 +222,48 @@ def test_malformed_tables(refused, tables, kind):
 
     check()
     assert count >= 100
+
+
+@pytest.mark.parametrize("kind", ["npz", "idx.gz", "png", "jpeg", "webp", "gif", "bmp"])
+def test_a_hundred_malformed_files_of_each_kind(refused, digits, kind):
+    """Of a packed or compressed format a damaged stretch is seen; of the others a missing one."""
+    count = 0
+    study, name, content = one_file(digits, kind)
+    damage = damaged_bytes(content) if kind != "bmp" else stump(content)
+
+    @settings(THREE_HUNDRED, max_examples=100)
+    @given(damage)
+    def check(damaged):
+        nonlocal count
+        if not refused(study, name, damaged):
+            reject()
+        count += 1
+
+    check()
+    assert count >= 100
+
+
+@st.composite
+def stump(draw, content):
+    """The beginning of a file."""
+    return content[: draw(st.integers(0, len(content) - 5))]
+
+
+def one_file(digits, kind):
+    """A study, the name of one of its files, and the whole file."""
+    if kind == "npz":
+        return STUDY.replace('"digits"', '"bad.npz"').encode(), "bad.npz", npz(arrays(digits))
+    if kind == "idx.gz":
+        content = gzip.compress(idx(digits.x_train), mtime=0)
+        return STUDY.encode(), "digits/train-images-idx3-ubyte.gz", content
+    for number in range(8):
+        file = Path("photos", "ab"[number % 2], f"{number}.{kind}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(noise).save(file)
+    study = STUDY.replace('"digits"', '{ images = "photos", size = [4, 4] }')
+    study = study.replace("validation = 40", "validation = 2")
+    return study.encode(), f"photos/b/1.{kind}", Path("photos/b", f"1.{kind}").read_bytes()
 
 
 @pytest.mark.slow

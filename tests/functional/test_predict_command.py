@@ -83,7 +83,7 @@ def test_the_table_says_what_is_unlike(mnist_run, mnist_model, pictures):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("words.txt", b"seven", "must be a picture (PNG or JPEG)"),
+        ("words.txt", b"seven", "must be a picture (PNG, JPEG,"),
         ("half.png", None, "must be a picture"),
         ("gone.png", "", "No such file"),
         ("wide.npy", np.zeros((2, 30, 28), np.uint8), "must have the shape (28, 28)"),

@@ -83,6 +83,7 @@ def test_public_names_are_pinned():
         "DataError",
         "DatasetsRun",
         "Exported",
+        "ImagesDataset",
         "InputError",
         "JudgedTable",
         "JudgedTables",

@@ -68,7 +68,7 @@ def predict(
     form: Any,  # noqa: ANN401 - one of the choices above
     as_it_is: bool,
 ) -> None:
-    """Classifies pictures (PNG, JPEG) and arrays (.npy, .npz) with a model.
+    """Classifies pictures (PNG, JPEG, WebP) and arrays (.npy, .npz) with a model.
 
     Frames a drawn or photographed digit as the images of the training set are. Warns of inputs
     that do not look like them.

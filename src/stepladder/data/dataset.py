@@ -60,6 +60,8 @@ class Dataset:
             part. None where the test part is the same in every replicate.
         revision: how often the meaning of such data has changed, which its fingerprint tells:
             trials of before are other trials.
+        pictures: whether inputs are files of images, prepared by `data.images.decode`: a file that
+            a model is asked about is prepared alike. No part of the fingerprint.
 
     Raises:
         DataError: from the constructor, if any of that is not so.
@@ -86,6 +88,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     folds: Folds | None = None
     revision: int = 0
+    pictures: bool = False
 
     def __post_init__(self) -> None:
         """Checks all parts against each other and makes their arrays read-only.

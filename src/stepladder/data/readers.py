@@ -1,4 +1,4 @@
-"""Reads datasets: MNIST, folders of IDX files, .npz, and tables by `tables`."""
+"""Reads datasets: MNIST, folders of IDX files, .npz; tables by `tables`, images by `images`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import lzma
 import math
+import os
 import re
 import struct
 import warnings
@@ -13,6 +14,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import resources
@@ -33,6 +35,7 @@ from stepladder.data.dataset import (
     list_names,
     number_targets,
 )
+from stepladder.data.images import has_class_folders, image_files, read_images
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
 from stepladder.data.rows import NO_KEYS, RowKeys
@@ -365,7 +368,8 @@ def _four_files(folder: Path) -> dict[str, Path]:
     if not files:
         raise DataError(
             f"{folder}: {_EXPECTED}, found no IDX file (files there: "
-            f"{list_names([path.name for path in present])}); name the folder that holds them"
+            f"{list_names([path.name for path in present])}); name the folder that holds them, or "
+            "one with a subfolder of images for each class"
         )
     if any(len(files[part]) != 1 for part in _PARTS) or len(prefixes) != 1:
         several = [path.name for part in _PARTS for path in files[part]]
@@ -374,6 +378,22 @@ def _four_files(folder: Path) -> dict[str, Path]:
             "files and move the others to another folder"
         )
     return {part: paths[0] for part, paths in files.items()}
+
+
+def read_folder(folder: Path, name: str) -> Dataset:
+    """The dataset of a folder of IDX files, or of subfolders of images.
+
+    Args:
+        folder: one of both.
+        name: what the dataset is called.
+
+    Raises:
+        DataError: if it is neither, or a file is not valid.
+        OSError: if a folder or a file cannot be opened.
+    """
+    is_idx = any(_NAME.fullmatch(path.name) for path in folder.iterdir())
+    read = read_images if not is_idx and has_class_folders(folder) else read_idx_folder
+    return read(folder, name)
 
 
 _BYTE = np.dtype(np.uint8)
@@ -428,6 +448,7 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {"mnist": read_mnist}
 
 _KINDS = (
     f"dataset must be a built-in name ({', '.join(BUILT_IN)}), a .npz file, a folder of IDX files, "
+    "a folder with one subfolder of images a class, "
     'or a table { csv = "…", label = "…", test_share = 0.2 } (also parquet and arrow)'
 )
 
@@ -436,9 +457,9 @@ def load(dataset: DatasetSource, folds: int | None = None) -> Dataset:
     """The dataset that a study names.
 
     Args:
-        dataset: a built-in name, the path of a `.npz` file or of a folder of IDX files, or a
-            table of a CSV or `.npz` file. A built-in name wins over a path; write `./mnist` for
-            a folder.
+        dataset: a built-in name, the path of a `.npz` file or of a folder of IDX files or
+            images, or a table of such a file or folder. A built-in name wins over a path; write
+            `./mnist` for a folder.
         folds: how many parts of all examples take turns as the test part; None for one test part.
 
     Raises:
@@ -455,7 +476,7 @@ def load(dataset: DatasetSource, folds: int | None = None) -> Dataset:
 
 
 def _load(dataset: DatasetSource, folds: int | None) -> Dataset:
-    readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_idx_folder}
+    readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_folder}
     if isinstance(dataset, str) and dataset in BUILT_IN:
         return BUILT_IN[dataset]()
     if (elsewhere := _not_in_a_file(dataset)) is not None:
@@ -503,13 +524,19 @@ def _not_in_a_file(dataset: DatasetSource) -> Dataset | None:
 
 
 def _remembered(dataset: DatasetSource, folds: int | None) -> RememberedFiles | None:
-    """What is known of a table's files; None of other data, which are read in no time."""
-    from stepladder.study.sources import FILE_KEYS, TableDataset  # pydantic comes with it
+    """What is known of the files of a table or of images; other data are read in no time."""
+    # pydantic comes with it
+    from stepladder.study.sources import FILE_KEYS, ImagesDataset, TableDataset
 
-    if not isinstance(dataset, TableDataset):
+    if isinstance(dataset, str) and os.path.isdir(dataset) and has_class_folders(Path(dataset)):
+        dataset = ImagesDataset(images=dataset)
+    if not isinstance(dataset, TableDataset | ImagesDataset):
         return None
     how = dataset.model_dump()
     files = [how[key] for key in FILE_KEYS if how.get(key)]
+    if isinstance(dataset, ImagesDataset):
+        with suppress(DataError, OSError):  # told where it is read
+            files = image_files(Path(dataset.images))
     return RememberedFiles(files, how if folds is None else {**how, "folds": folds})
 
 
@@ -518,11 +545,15 @@ def _readers_of(
 ) -> dict[str, Callable[[Path, str], Dataset]]:
     """What reads the file or folder of a table."""
     # pydantic comes with it: whoever has one has it
-    from stepladder.study.sources import NpzDataset, TableDataset
+    from stepladder.study.sources import ImagesDataset, NpzDataset, TableDataset
 
     if isinstance(dataset, NpzDataset):
         keys = RowKeys(dataset.group, dataset.time, folds=folds)
         return {"file": partial(read_npz, task=dataset.task, keys=keys)}
+    if isinstance(dataset, ImagesDataset):
+        size = None if dataset.size is None else (dataset.size[0], dataset.size[1])
+        return {"folder": partial(read_images, size=size, color=dataset.color,
+                                  test_share=dataset.test_share)}  # fmt: skip
     assert isinstance(dataset, TableDataset)
     keys = RowKeys(dataset.group, dataset.time, dataset.part, folds)
     return {"file": lambda _, name: read_table(dataset, name, keys=keys)}

@@ -355,6 +355,7 @@ class Exported:
         framing: how the images that it was trained on are framed, or None.
         levels: the range of their values; None for a table.
         false_alarms: part of the test images that are called unlike the training set.
+        pictures: whether the images were files, as pictures that it is asked about are.
     """
 
     file: Path
@@ -379,6 +380,7 @@ class Exported:
     framing: Framing | None
     levels: Levels | None
     false_alarms: float
+    pictures: bool = False
 
 
 def export_model(
@@ -480,8 +482,11 @@ def _export(
     is_classes = dataset.task == "classification"
     kinds = dataset.y_train if is_classes else np.zeros(len(dataset.y_train), np.int32)
     familiar = fit_subspaces(dataset.x_train[trained], kinds[trained], dataset.x_train[held_out])
-    framing, levels = framing_of(dataset.x_train), levels_of(dataset.x_train)
-    extras = Extras(dataset.class_names, framing, levels, familiar, dataset.task)
+    levels = levels_of(dataset.x_train)
+    # Files of pictures are prepared as those of the training set were, whatever is drawn on them.
+    framing = None if dataset.pictures else framing_of(dataset.x_train)
+    pictures = dataset.input_shape if dataset.pictures else None
+    extras = Extras(dataset.class_names, framing, levels, familiar, dataset.task, pictures)
     metric = metric_of(record.study)
     evaluation = None
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
@@ -544,6 +549,7 @@ def _export(
         framing=framing,
         levels=levels,
         false_alarms=float(unlike.mean()),
+        pictures=dataset.pictures,
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -13,8 +12,16 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from stepladder.data.dataset import Images
+from stepladder.data.images import (
+    KINDS,
+    decode,
+    eight_bits,
+    is_deep,
+    open_picture,
+    reason_unreadable,
+    without_warnings,
+)
 from stepladder.errors import DataError
-from stepladder.files import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,13 +85,13 @@ def level_background(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArr
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """A picture as colours.
+    """A picture as colours, for a model that was not trained on files of pictures.
 
     It is rotated as its camera was held. What is transparent gets a paper of the opposite
     brightness, so that the drawing is seen. Large pictures are shrunk.
 
     Args:
-        path: of a PNG or JPEG file.
+        path: of a file of a picture.
 
     Returns:
         In 0…255, of shape (height, width, 3).
@@ -92,41 +99,47 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         DataError: if it cannot be read.
     """
-    from PIL import Image
+    return _read(path, _colours)
 
+
+def read_alike(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """A picture as the images of the training set were read, which were files too.
+
+    Args:
+        path: of a file of a picture.
+        shape: of the model's input, (height, width) or (height, width, 3).
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    return _read(path, lambda picture: decode(picture, (shape[0], shape[1]), len(shape) == 3))
+
+
+def _read(path: Path, convert: Callable[[Image], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a file that unpacks to hundreds of megapixels
-            with (
-                open_regular(path) as stream,
-                Image.open(stream, formats=("PNG", "JPEG")) as picture,
-            ):
-                picture.draft("RGB", (_LONGEST, _LONGEST))
-                return _colours(picture)
+        with without_warnings(), open_picture(path) as picture:
+            return convert(picture)
     except OSError as error:
         if error.strerror:
             raise _unreadable(path, error.strerror, "check its name and its permissions") from None
-        raise _unreadable(path, "no PNG or JPEG file, or a damaged one", "save it again") from None
-    except Exception as error:  # decoders raise anything on damaged bytes, warnings as errors too
-        raise _unreadable(
-            path, f"{type(error).__name__}: {str(error)[:200]}", "save it again, and smaller"
-        ) from None
+        raise _unreadable(path, reason_unreadable(error), "save it again") from None
+    except Exception as error:  # decoders raise anything on damaged bytes
+        raise _unreadable(path, reason_unreadable(error), "save it again, and smaller") from None
 
 
 def _unreadable(path: Path, found: str, advice: str) -> DataError:
     return DataError(
-        f"{path}: must be a picture (PNG or JPEG) or an array (.npy, .npz), found {found}; {advice}"
+        f"{path}: must be a picture ({KINDS}) or an array (.npy, .npz), found {found}; {advice}"
     )
 
 
 def _colours(picture: Image) -> npt.NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
+    picture.draft("RGB", (_LONGEST, _LONGEST))
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        grey = np.asarray(picture, np.float64)
-        scale = 255 / (65_535 if grey.max() > 255 else 255)
-        picture = Image.fromarray(np.clip(grey * scale, 0, 255).astype(np.uint8))
+    if is_deep(picture):  # many have 8 bits in a file of 16
+        picture = eight_bits(picture, 65_535 if np.asarray(picture).max() > 255 else 255)
     is_transparent = picture.has_transparency_data
     picture = picture.convert("RGBA" if is_transparent else "RGB")
     if max(picture.size) > _LONGEST:

@@ -23,6 +23,7 @@ from stepladder.deployment.images import (
     find_ink,
     frame,
     level_background,
+    read_alike,
     read_picture,
     resize,
 )
@@ -70,16 +71,20 @@ class Input:
     is_empty: bool = False
 
 
-def read_source(path: Path) -> Source:
-    """Reads a picture or an array, for any model.
+def read_source(path: Path, pictures: tuple[int, ...] | None = None) -> Source:
+    """Reads a picture or an array.
 
     Args:
-        path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
+        path: of a picture's file, or of a `.npy` or `.npz` array.
+        pictures: of a model that was trained on files of pictures, the shape of its input: a
+            picture becomes such an array, as those did. None for other models.
 
     Raises:
         DataError: if the file cannot be read, or holds numbers that are not finite.
     """
     if path.suffix.lower() not in (".npy", ".npz"):
+        if pictures is not None:
+            return Source(path, read_alike(path, pictures), is_picture=False)
         return Source(path, read_picture(path), is_picture=True)
     array = _array(path)
     if not np.isfinite(array.astype(np.float32)).all():
@@ -179,6 +184,7 @@ def _of_array(path: Path, array: npt.NDArray[Any], shape: tuple[int, ...]) -> It
 
 _TEXT, _ARRAYS = "stepladder.json", "stepladder.npz"
 _MOST_BYTES = 1 << 30
+_LONGEST = 16_384  # pixels of a side
 _PARTS = ("means", "axes", "variances", "rest")
 _HALVED = ("means", "axes")  # which lie in 0…1
 
@@ -193,6 +199,7 @@ class Extras:
         levels: the values that they have; None for a table, and where nobody knows.
         familiar: what its training set is like, or None where nobody knows.
         task: what it has learnt: classes, or values or labels of which `classes` has the names.
+        pictures: shape of its input where it was trained on files of pictures, else None.
     """
 
     classes: tuple[str, ...]
@@ -200,6 +207,7 @@ class Extras:
     levels: Levels | None
     familiar: SubspaceMixture | None
     task: Task = "classification"
+    pictures: tuple[int, ...] | None = None
 
 
 def with_extras(model: bytes, extras: Extras) -> bytes:
@@ -224,6 +232,8 @@ def with_extras(model: bytes, extras: Extras) -> bytes:
     }
     if extras.task != "classification":  # files of classes stay as they were
         text["task"] = extras.task
+    if extras.pictures is not None:
+        text["pictures"] = list(extras.pictures)
     file = io.BytesIO(model)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         if familiar is not None:
@@ -260,7 +270,8 @@ def read_extras(file: Path) -> Extras | None:
         task = text.get("task", "classification")
         if task not in get_args(Task):
             raise ValueError(f"its task is {task!r}")
-        return Extras(tuple(map(str, text["classes"])), framing, levels, familiar, task)
+        pictures = _picture_shape(text["pictures"]) if "pictures" in text else None
+        return Extras(tuple(map(str, text["classes"])), framing, levels, familiar, task, pictures)
     except OSError as error:
         raise InputError(
             f"MODEL must be a file that can be read, found {str(file)!r}: "
@@ -281,6 +292,13 @@ def _levels(values: list[float] | None) -> Levels | None:
     if not (math.isfinite(least) and math.isfinite(greatest) and least <= greatest):
         raise ValueError(f"its images cannot have values in {least}…{greatest}")
     return Levels(least, greatest)
+
+
+def _picture_shape(values: list[int]) -> tuple[int, ...]:
+    shape = tuple(map(int, values))
+    if len(shape) not in (2, 3) or not all(0 < side <= _LONGEST for side in shape[:2]):
+        raise ValueError(f"its pictures cannot be of shape {shape}")
+    return shape
 
 
 def _familiar(numbers: dict[str, Any], archive: zipfile.ZipFile) -> SubspaceMixture:
@@ -375,7 +393,9 @@ def predict_files(
             "name that file"
         )
     extras = read_extras(model)
-    contents = [read_source(path) for path in sources]  # before Keras starts: errors come soon
+    pictures = extras.pictures if extras else None
+    # Before Keras starts: errors come soon.
+    contents = [read_source(path, pictures) for path in sources]
     task: Task = extras.task if extras else "classification"
     picture = next((source for source in contents if source.is_picture), None)
     if task == "regression" and picture is not None:

@@ -339,7 +339,8 @@ class PublishedTable(FrozenModel):
         None, "A training of your own, as in a study; runs only with --allow-code.",
         "train.py:train")
     dataset: DatasetSource | None = toml_key(
-        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a table with csv or npz.",
+        "mnist",
+        "A built-in name, a .npz file, a folder of IDX files or images, or a table of these.",
         "mnist")
     replicates: int = toml_key(5, "Replicates of each reading.", 5, ge=1, le=100_000)
     validation: int | float = toml_key(

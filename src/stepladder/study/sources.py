@@ -46,7 +46,7 @@ _TASK = (
 _GROUP = "{} of groups, such as patients, none of which stands in two parts."
 _TIME = "{} of times: numbers, or dates such as 2024-05-31. Validation and test are later."
 
-FILE_KEYS = ("csv", "parquet", "arrow", "npz", "test", "validation", "folder")
+FILE_KEYS = ("csv", "parquet", "arrow", "npz", "images", "test", "validation", "folder")
 """Keys of all tables below that hold the path of a file or a folder."""
 
 
@@ -257,6 +257,39 @@ class NpzDataset(FileDataset):
         return check_group_and_time(self)
 
 
+class ImagesDataset(FileDataset):
+    """A folder of images with one subfolder a class, in itself or in its `train` and `test`.
+
+    Example:
+        >>> ImagesDataset(images="photos", size=[28, 28], color=False, test_share=0.2).size
+        (28, 28)
+    """
+
+    images: str = toml_key(..., "The folder.", "photos", min_length=1)
+    size: Annotated[ListOf[int], Field(min_length=2, max_length=2)] | None = toml_key(
+        None, "Height and width that images are brought to; the one that all have when left out.",
+        [28, 28])  # fmt: skip
+    color: bool | None = toml_key(
+        None, "Three channels, or one of grey levels; when left out, one if all files are grey.",
+        False)  # fmt: skip
+    test_share: float | None = toml_key(
+        None, "Share of the images kept for the test set where there is no folder test; 0.2 when "
+        "left out.", 0.2, gt=0, lt=1)  # fmt: skip
+
+    @field_validator("size", mode="after")
+    @classmethod
+    def _check_size(cls, size: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if size is not None and not all(1 <= side <= _LONGEST_SIDE for side in size):
+            raise ValueError(
+                f"must be height and width in pixels, from 1 to {_LONGEST_SIDE:,}, found "
+                f"{list(size)}; write for example [28, 28]"
+            )
+        return size
+
+
+_LONGEST_SIDE = 16_384
+
+
 class ArraysDataset(FileDataset):
     """Data that were given from Python: `stepladder.dataset(...)` makes one.
 
@@ -348,6 +381,7 @@ class NamedDataset(FileDataset):
 _KINDS: Mapping[str, type[FileDataset]] = {
     **dict.fromkeys(TABLE_KEYS, TableDataset),
     "npz": NpzDataset,
+    "images": ImagesDataset,
     "arrays": ArraysDataset,
     "name": NamedDataset,
 }
@@ -393,6 +427,7 @@ DatasetSource = Annotated[
     Annotated[str, Tag("-name")]
     | Annotated[TableDataset, Tag("-TableDataset")]
     | Annotated[NpzDataset, Tag("-NpzDataset")]
+    | Annotated[ImagesDataset, Tag("-ImagesDataset")]
     | Annotated[ArraysDataset, Tag("-ArraysDataset")]
     | Annotated[NamedDataset, Tag("-NamedDataset")],
     Discriminator(_tag),

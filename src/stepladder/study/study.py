@@ -379,8 +379,9 @@ class Study(FrozenModel):
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
     dataset: DatasetSource | None = toml_key(
-        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a table with csv or npz; "
-        "none for a training of your own that brings its data, unless it is given.", "mnist")
+        "mnist",
+        "A built-in name, a .npz file, a folder of IDX files or images, or a table of these; none "
+        "for a training of your own that brings its data, unless it is given.", "mnist")
     datasets: ListOf[DatasetSource] = toml_key(
         (), "Several data sets in the place of one: arms are judged on each and in general.",
         ["digits.npz", "mnist"], max_length=MOST_DATASETS)

@@ -4,9 +4,11 @@ import gzip
 import io
 import struct
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stepladder.data import load, synthetic
 from stepladder.errors import DataError
@@ -61,6 +63,38 @@ def write_npz(path, **changes):
 def csv_text(rows=12):
     lines = [f"{i},{i % 3},{'abc'[i % 3]}" for i in range(rows)]
     return "\n".join(["height,width,kind", *lines]) + "\n"
+
+
+PICTURES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF"}
+
+
+def picture_bytes(kind, seed=0, shape=(9, 7)):
+    """A picture of noise in a format, by the suffix of its name."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    Image.fromarray(noise).save(buffer, PICTURES[kind])
+    return buffer.getvalue()
+
+
+def write_pictures(folder, kind, **changes):
+    """A folder of two classes with three pictures each, some of them changed by their number."""
+    for number in range(6):
+        file = folder / "ab"[number % 2] / f"{number}.{kind}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(changes.get(f"at{number}", picture_bytes(kind, number)))
+    return folder
+
+
+def png_chunk(kind, content):
+    body = kind + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png_bytes(width, height, packed, *before):
+    """A grey PNG that announces a size, whatever its packed pixels are."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    pixels = png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(before) + pixels
 
 
 def refused_without_memory(path, message):

@@ -6,11 +6,26 @@ import os
 import tempfile
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_files import IDX_NAMES, csv_text, idx_bytes, npz_bytes, parts, write_idx, write_npz
+from dataset_files import (
+    IDX_NAMES,
+    PICTURES,
+    csv_text,
+    idx_bytes,
+    npz_bytes,
+    parts,
+    picture_bytes,
+    png_bytes,
+    png_chunk,
+    refused_without_memory,
+    write_idx,
+    write_npz,
+    write_pictures,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +34,7 @@ from stepladder.data.dataset import assemble
 from stepladder.data.readers import BUILT_IN, read_up_to
 from stepladder.errors import DataError
 from stepladder.study.loading import BUILT_IN_DATASETS
-from stepladder.study.sources import TableDataset
+from stepladder.study.sources import ImagesDataset, TableDataset
 
 # Catalog.
 
@@ -201,6 +216,61 @@ def test_csv(damages):
         path = Path(folder) / "set.csv"
         path.write_bytes(damaged(CSV, damages))
         check(TableDataset(csv=str(path), label="kind", test_share=0.25))
+
+
+@pytest.mark.parametrize("kind", sorted(PICTURES))
+def test_pictures(kind):
+    content = picture_bytes(kind)
+
+    @settings(HARD, max_examples=100)
+    @given(damages=DAMAGES, size=st.sampled_from([None, (5, 4)]))
+    def check_damaged(damages, size):
+        with tempfile.TemporaryDirectory() as folder:
+            write_pictures(Path(folder), kind, at3=damaged(content, damages))
+            check(ImagesDataset(images=folder, size=size, test_share=0.4))
+
+    check_damaged()
+
+
+EXPANDS = 60_000_000
+
+
+@pytest.fixture(scope="module")
+def zeros():
+    return zlib.compress(bytes(EXPANDS), 1)
+
+
+def test_what_expands_without_end_is_read_as_far_as_was_announced(tmp_path, zeros):
+    folder = write_idx(tmp_path / "idx")
+    images = folder / IDX_NAMES["x_train"]
+    content = images.read_bytes() + bytes(EXPANDS)
+    (folder / f"{images.name}.gz").write_bytes(gzip.compress(content, 1))
+    images.unlink()
+    refused_without_memory(str(folder), "announces, found more")
+    with (
+        zipfile.ZipFile(io.BytesIO(NPZ)) as whole,
+        zipfile.ZipFile(
+            tmp_path / "set.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1
+        ) as archive,
+    ):
+        for name in whole.namelist():
+            archive.writestr(name, whole.read(name) + bytes(EXPANDS))
+    refused_without_memory(str(tmp_path / "set.npz"), "announces, found more")
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"zTXt", b"iCCP"])
+def test_a_picture_that_expands_without_end_costs_no_memory(tmp_path, zeros, kind):
+    pixels = zlib.compress(bytes(8 * 9))
+    if kind == b"IDAT":
+        content = png_bytes(7, 9, zeros)
+    else:
+        content = png_bytes(7, 9, pixels, png_chunk(kind, b"name\0\0" + zeros))
+    folder = write_pictures(tmp_path / "photos", "png", at3=content)
+    tracemalloc.start()
+    check(str(folder))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40_000_000
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"\x93NUMPY", b"\0" * 64])

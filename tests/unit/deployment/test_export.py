@@ -61,7 +61,7 @@ def exported(**changes):
         "levels": None, "recipe": study.base, "own_val_accuracy": 0.9, "own_test_accuracy": None,
         "val_accuracy": estimate([0.9]), "test_accuracy": None, "looks": 0, "is_kept": True,
         "differ_from_stored": 0, "differing": 0, "largest_difference": 1e-7, "measured": None,
-        "false_alarms": 0.02,
+        "false_alarms": 0.02, "pictures": False,
     }  # fmt: skip
     return SimpleNamespace(**(fields | changes))
 
