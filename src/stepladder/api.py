@@ -176,7 +176,17 @@ class _Reported:
         # The results are written after the report: where they are, it is complete.
         return written == self.to_json() and (self.folder / REPORT_NAME).exists()
 
-    def _report_if_needed(self) -> Self:
+    def ensure_report(self, progress: Progress | None = None) -> Self:
+        """Writes the report where the folder does not hold that of these very results.
+
+        Args:
+            progress: shows that figures are drawn.
+
+        Raises:
+            RunError: if it cannot be written.
+        """
+        shown = progress or QuietProgress()
+        shown.stage("Drawing figures and writing the report")
         try:
             if not self.is_reported:
                 self.report()
@@ -184,6 +194,8 @@ class _Reported:
             raise RunError(
                 f"{error}. Every trial is stored; the same command writes the report again"
             ) from error
+        finally:
+            shown.stage("")
         return self
 
 
@@ -212,7 +224,16 @@ class Run(_Reported):
     failures: tuple[TrialFailure, ...] = ()
 
     def __str__(self) -> str:
-        """The table, as the command prints it."""
+        """The answer and the table, as the command prints them."""
+        from stepladder.report.terminal import as_text
+
+        return as_text(self.results, explain=False)
+
+    def explain(self) -> str:
+        """The table with all that explains it: diagnosis, further tables, how figures are reached.
+
+        As `stepladder results --explain` prints it.
+        """
         from stepladder.report.terminal import as_text
 
         return as_text(self.results)
@@ -300,6 +321,12 @@ class DatasetsRun(_Reported):
     def to_json(self) -> str:
         """The results as JSON, as `stepladder results --format json` prints them."""
         return self.shown.to_json()
+
+    def ensure_report(self, progress: Progress | None = None) -> Self:
+        """Writes the reports that are missing, those of single data sets too."""
+        for one in self.runs.values():
+            one.ensure_report(progress)
+        return super().ensure_report(progress)
 
     def _draw(self) -> None:
         self.shown.write(self.folder)
@@ -648,6 +675,7 @@ def run(
     progress: Progress | None = None,
     allow_code: bool = False,
     fail_fast: bool = False,
+    report: bool = True,
 ) -> Run | DatasetsRun:
     """Trains the missing trials of a study, judges it and writes its report.
 
@@ -671,6 +699,7 @@ def run(
         allow_code: whether the code that a study may name is run, with your rights.
         fail_fast: whether the first trial of your own training that fails stops the run; without,
             the others go on, and `failures` has them.
+        report: whether the report is written with its figures; `ensure_report` does so later.
 
     Raises:
         InputError: if the study, its data, its model, the folder or the store will not do;
@@ -695,13 +724,14 @@ def run(
             fail_fast=fail_fast,
         )
         result = Run(finished.results, place, finished.trained, finished.found, finished.failures)
-        return result._report_if_needed()
+        return result.ensure_report(progress) if report else result
 
     if not asked.datasets:
         return run_one(asked, folder, store)
     url = prepare_datasets(asked, folder, here, store)
     runs = {name: run_one(one, folder / name, url) for name, one in asked.by_dataset.items()}
-    return _of_datasets(asked, runs, folder, url, "run")._report_if_needed()
+    together = _of_datasets(asked, runs, folder, url, "run")
+    return together.ensure_report(progress) if report else together
 
 
 def _of_datasets(
@@ -1002,7 +1032,7 @@ def search(
         asked, folder, settings_of(asked, workers, engine, executor, resources), store=store,
         progress=progress, allow_code=allow_code, final=final,
     )  # fmt: skip
-    return SearchRun(result, folder)._report_if_needed()
+    return SearchRun(result, folder).ensure_report(progress)
 
 
 def plan_search(

@@ -32,7 +32,7 @@ def test_a_fair_study_tunes_first_and_a_second_run_trains_nothing(stepladder, pl
     text = text.replace("[base]", 'tuning = "fair"\n[tune]\nreplicates = 1\nwidenings = 1\n'
                         "[tune.grid]\nlearning_rate = [0.03, 0.1, 0.3]\n[base]", 1)  # fmt: skip
     (place / "fair.toml").write_text(text, "utf-8")
-    done = stepladder("run", "fair.toml")
+    done = stepladder("run", "fair.toml", "--explain")
     assert done.returncode == 0, done.stderr
     assert "tuning 3 arms on validation accuracy" in done.stderr
     assert "How each arm was tuned" in done.stdout
@@ -40,7 +40,7 @@ def test_a_fair_study_tunes_first_and_a_second_run_trains_nothing(stepladder, pl
     results = stepladder.results(RUN)
     chosen = [arm["chosen"]["learning_rate"] for arm in results["tuning"]["arms"]]
     assert [arm["config"]["learning_rate"] for arm in results["arms"]] == chosen
-    again = stepladder("run", "fair.toml")
+    again = stepladder("run", "fair.toml", "--explain")
     assert "nothing to train" in again.stderr
     assert again.stdout == done.stdout
     fixed = stepladder("run", "fair.toml", "--set", "tuning=fixed")
@@ -74,7 +74,7 @@ def test_confounds_are_named_before_training(stepladder, place):
     (place / "table.toml").write_text(
         text.replace("replicates = 2", 'replicates = 1\ndesign = "explicit"'), "utf-8"
     )
-    done = stepladder("run", "table.toml")
+    done = stepladder("run", "table.toml", "--explain")
     assert done.returncode == 0, done.stderr
     said, trained = done.stderr.index("batch_size 64 and 16 differ"), done.stderr.index("to train")
     assert said < trained

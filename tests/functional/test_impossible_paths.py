@@ -25,6 +25,7 @@ COMMANDS = {
         ["run", "study.toml", "--out", "?"],
         ["run", "study.toml", "--store", "?"],
     ],
+    "init": [["init", "--into", "?"], ["init", "--dataset", "?", "--into", "new"]],
     "results": [["results", "?"], ["results", "runs/small", "--store", "?"]],
     "doctor": [["doctor", "?"]],
     "judge": [["judge", "?"], ["judge", "scores.csv", "--output", "?"]],

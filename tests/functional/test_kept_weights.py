@@ -11,7 +11,7 @@ KEEP = ("--set", "keep_weights=true")
 
 @pytest.mark.slow
 def test_an_arm_whose_weights_are_kept_has_an_ensemble(stepladder, place):
-    done = stepladder("run", "study.toml", *KEEP)
+    done = stepladder("run", "study.toml", "--explain", *KEEP)
     assert done.returncode == 0, done.stderr
     assert "Ensembles" in done.stdout
     files = sorted((place / WEIGHTS).iterdir())
@@ -26,7 +26,7 @@ def test_an_arm_whose_weights_are_kept_has_an_ensemble(stepladder, place):
         held_out = arm["ensemble"]["val_accuracy"]  # images that both happen to hold out, if any
         assert held_out is None or held_out["members_an_image"] == 2
     assert results["test_set_accesses"] == 1  # of the trials that were looked at, not another
-    again = stepladder("run", "study.toml", *KEEP)
+    again = stepladder("run", "study.toml", "--explain", *KEEP)
     assert again.stdout == done.stdout
     assert "have no kept weights" not in again.stderr
 
@@ -46,7 +46,7 @@ def test_an_arm_whose_weights_are_kept_has_an_ensemble(stepladder, place):
 
 def test_what_was_stored_without_weights_is_told(in_process, made_up, place):
     made_up(6)
-    code, out, err = in_process("run", "study.toml", *KEEP)
+    code, out, err = in_process("run", "study.toml", "--explain", *KEEP)
     assert code == 0, err
     assert "6 stored trials have no kept weights" in err
     assert "Ensembles" not in out

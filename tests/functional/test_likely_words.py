@@ -1,5 +1,7 @@
 """What people type at first has the answer that they need."""
 
+import re
+import shlex
 import shutil
 
 import pytest
@@ -74,12 +76,54 @@ def test_the_answer_names_what_was_meant(words, said, made_up, in_process):
     assert said in err
 
 
-@pytest.mark.parametrize("name", ["a b.csv", "data.npz"])
-def test_the_lines_for_a_dataset_are_a_study(name, in_process, place):
-    (place / name).write_text('"x","my, kind"\n1,a\n2,b\n')
-    code, _, err = in_process("run", name)
+def test_data_in_the_place_of_a_study_have_one_written_by_init(in_process, place):
+    (place / "a b.csv").write_text('"x","my, kind"\n' + "1,a\n2,b\n" * 20)
+    code, _, err = in_process("run", "a b.csv")
     assert code == 2
-    (place / "made.toml").write_text(err.split("name that:\n")[1])
-    study = Study.load(place / "made.toml")
-    assert [arm.name for arm in study.arms] == ["base", "+ ReLU"]
-    assert name in str(study.dataset)
+    command = re.search("`stepladder (.*)`", err)[1]
+    assert in_process(*shlex.split(command), "--into", "new")[0] == 0
+    study = Study.load(place / "new" / "study.toml")
+    assert study.arms[0].name == "base"
+    assert study.dataset.label == "my, kind"
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.parquet", "a.tsv", "a.CSV"])
+def test_other_data_are_data_too(name, in_process, place):
+    (place / name).write_bytes(b"x")
+    code, _, err = in_process("run", name)
+    assert (code, f"found data; `stepladder init --dataset {name}` writes" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["run"],
+            "STUDY must be named, found nothing; in this folder: other.toml, study.toml; ",
+        ),
+        (["run", "train.py"], "found a script; a study says how it is called: `stepladder init -"),
+        (["mnist", "run"], "write the command first: stepladder run mnist\n"),
+        (["runs/small", "report", "--format", "md"], "stepladder report runs/small --format md\n"),
+        (["mnist"], "did you mean `stepladder run mnist`?"),
+        (["study.toml"], "did you mean `stepladder run study.toml`?"),
+        (["mnist-original"], "did you mean `stepladder reproduce mnist-original`?"),
+        (["scores.csv"], "did you mean `stepladder init --dataset scores.csv`?"),
+        (["runs/small"], "did you mean `stepladder results runs/small`?"),
+        (["keras"], "did you mean `stepladder init --template keras`?"),
+        (["rnu"], "did you mean 'run'?"),
+        (["run", "qick"], "did you mean 'quick'?"),
+        (
+            ["results", "study.toml"],
+            "the file of a study, 'study.toml'; did you mean 'runs/s",
+        ),
+        (["results", "other.toml"], "`stepladder run other.toml` makes its run"),
+        (["init", "--template", "kears"], "did you mean 'keras'?"),
+    ],
+)
+def test_words_in_another_order_or_place_are_understood(words, said, made_up, in_process, place):
+    made_up(6)
+    (place / "train.py").write_text("")
+    (place / "other.toml").write_text((place / "study.toml").read_text().replace("small", "other"))
+    code, _, err = in_process(*words)
+    assert code == 2
+    assert said in err

@@ -34,7 +34,7 @@ def test_the_example_notebook_runs(jupyter, tmp_path, monkeypatch, cache):
         for output in cell.get("outputs", [])
         if "data" in output
     ]
-    assert any("9 of 9" in each and "<pre" in each for each in outputs)
+    assert any("15 of 15" in each and "<pre" in each for each in outputs)
     assert any("<picture>" in each and "+ ReLU" in each for each in outputs)
     assert any("verdict" in each and "dataframe" in each for each in outputs)
     assert (tmp_path / "runs" / "notebook" / "report.html").exists()
@@ -76,6 +76,8 @@ def test_progress_is_drawn_again_at_most_twice_a_second(jupyter):
     clock.pass_by(1)
     progress.note("careful & slow")
     assert len(handle.shown) == 2
+    progress.note("ask for more with --replicates and read it with --dry-run")
+    assert "more with replicates and read it with dry_run" in progress.to_html()
     view = progress.to_html()
     assert f"{len(trials)} of {len(trials)}" in view
     assert "75.00" in view

@@ -20,8 +20,15 @@ def rows(place):
 def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
     done = stepladder("run", "study.toml")
     assert done.returncode == 0, done.stderr
-    assert "+ ReLU" in done.stdout
     assert "6 trials to train" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("+ He normal"), "the table is the last thing"
+    last = done.stderr.splitlines()[-3:]
+    assert last[0] == f"Report:  {RUN}/report.html"
+    assert last[1] == f"Explain: stepladder results {RUN} --explain"
+    assert last[2] == f"Next:    stepladder run {RUN} --replicates 4"
+    explained = stepladder("results", RUN, "--explain").stdout
+    assert "Diagnosis" in explained or "95 % t interval" in explained
+    assert stepladder("results", RUN).stdout == done.stdout
     for name in ("study.toml", "stepladder.db", "report.html", "figures/accuracy.png"):
         assert (place / RUN / name).stat().st_size > 0
     assert not list((place / RUN).glob(".*"))

@@ -1,13 +1,17 @@
 """Starting up: help imports nothing heavy, and the package says what it offers."""
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import stepladder
+from stepladder.cli import main
+from stepladder.cli.options import SECTIONS
 from stepladder.version import version_of
 
 HEAVY = (
@@ -48,6 +52,17 @@ def test_help_imports_nothing_heavy(words):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_help_names_every_command_in_a_whole_sentence_and_run_first():
+    shown = CliRunner().invoke(main.command, ["--help"], terminal_width=100).stdout
+    titles = re.findall(r"^(\w.*):$", shown, re.MULTILINE)
+    assert titles == ["Options", *SECTIONS]
+    commands = shown.partition("Judge techniques:")[2]
+    rows = dict(re.findall(r"^  (\w+)  +(.*)$", commands, re.MULTILINE))
+    assert next(iter(rows)) == "run"
+    assert rows.keys() == main.command.commands.keys()
+    assert all(re.fullmatch(r"[A-Z].*\.", text) for text in rows.values()), rows
 
 
 @pytest.mark.parametrize("words", [["--help"], ["store", "check", "--help"]])

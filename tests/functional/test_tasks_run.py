@@ -48,7 +48,7 @@ def declare(place, name, *, metric, loss, label='"y"', task=""):
 
 def test_a_regression_is_run_and_shown(stepladder, place):
     declare(place, "houses", metric="rmse", loss="huber", task="regression")
-    done = stepladder("run", "houses.toml")
+    done = stepladder("run", "houses.toml", "--explain")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "How long arms were trained" in done.stdout
@@ -117,7 +117,7 @@ def test_a_regression_is_exported_and_predicts_in_its_own_unit(options, stepladd
 def test_several_labels_are_run_and_shown(stepladder, place):
     declare(place, "colours", metric="macro_f1", loss="binary_focal_crossentropy",
             label='["y", "z"]', task="multilabel")  # fmt: skip
-    done = stepladder("run", "colours.toml")
+    done = stepladder("run", "colours.toml", "--explain")
     assert done.returncode == 0, done.stderr
     assert (place / "runs" / "colours" / "figures" / "labels.svg").exists()
     assert "Answering the commoner side of each label" in done.stdout

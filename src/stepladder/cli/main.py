@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 import click
 
 from stepladder.cli import signals, store, streams
+from stepladder.cli.init import init
 from stepladder.cli.models import export, predict
-from stepladder.cli.options import PLACE, STORE, WORKERS, Commands, form_option, newest_run
+from stepladder.cli.options import EXPLAIN, PLACE, STORE, WORKERS, Commands, form_option, newest_run
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search, variance
 from stepladder.cli.worker import worker
@@ -30,19 +31,24 @@ def command() -> None:
     """What each training technique is worth, on your data, and how sure that is.
 
     Begin with `stepladder run quick` (half a minute) or `stepladder run mnist` (a minute or two on
-    two cores).
+    two cores). `stepladder init` writes a study of your own.
     """
 
 
 @command.command()
 @click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 @form_option("table", "json", "csv", "markdown")
+@EXPLAIN
 @STORE
-def results(run: Path | None, form: str, store: str | None) -> None:
-    """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
-    from stepladder import api
-    from stepladder.execution.spool_files import Spool
-    from stepladder.report import markdown, terminal
+def results(run: Path | None, form: str, explain: bool, store: str | None) -> None:
+    """Prints the results of a run again.
+
+    RUN is its folder, such as runs/mnist [the newest in runs].
+    """
+    with streams.starting():
+        from stepladder import api
+        from stepladder.execution.spool_files import Spool
+        from stepladder.report import markdown, terminal
 
     run = run or newest_run()
     finished = api.read(run, store=store, command="results", curves=False)
@@ -61,7 +67,7 @@ def results(run: Path | None, form: str, store: str | None) -> None:
             f"Spool: {state}; the command that ran the study takes in what is done.", err=True
         )
     if form == "table":
-        terminal.show(judged)
+        terminal.show(judged, explain=explain)
     else:
         click.echo(markdown.FORMATS[form](judged), nl=False)
 
@@ -69,7 +75,7 @@ def results(run: Path | None, form: str, store: str | None) -> None:
 @command.command()
 @form_option("table", "json", "markdown")
 def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
-    """Lists the techniques: what each one changes, what it fixes, and its paper."""
+    """Lists the techniques of the catalogue, with what each changes."""
     from stepladder.report import terminal
 
     terminal.show_techniques(form)
@@ -78,7 +84,7 @@ def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
 @command.command()
 @click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 def doctor(run: Path | None) -> None:
-    """Checks the installation: versions, cores, backend, cache, and a run's store."""
+    """Checks the installation, and the store of a run."""
     from stepladder.tools import doctor
 
     findings = doctor.examine(run)
@@ -94,7 +100,7 @@ def doctor(run: Path | None) -> None:
 @form_option("table", "json")
 @click.option("--tiny", is_flag=True, hidden=True, help="For tests: figures that mean nothing.")
 def bench(workers: int | None, form: str, tiny: bool) -> None:
-    """Measures this machine in half a minute: its floor, keras.Model.fit, and stepladder."""
+    """Measures this machine in half a minute, beside keras.Model.fit."""
     from stepladder.execution import machine
     from stepladder.tools import bench
 
@@ -111,7 +117,7 @@ def bench(workers: int | None, form: str, tiny: bool) -> None:
     help="A study file, or a published table.",
 )  # fmt: skip
 def schema(what: str) -> None:
-    """Prints the JSON Schema of study files, or of published tables, for editors."""
+    """Prints the JSON Schema of study files, for editors."""
     import json
 
     from stepladder.study.published import PublishedTable
@@ -122,7 +128,7 @@ def schema(what: str) -> None:
 
 
 for _command in (
-    judge, report, ui, run, worker, reproduce, search, variance, pareto, export, predict,
+    init, judge, report, ui, run, worker, reproduce, search, variance, pareto, export, predict,
     store.runs,
     store.store,
 ):  # fmt: skip

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from stepladder.cli import signals
-from stepladder.cli.options import ALLOW_CODE, OTHER_STORE, PLACE, RUN, form_option
+from stepladder.cli.options import ALLOW_CODE, OTHER_STORE, PLACE, form_option, newest_run
 
 
 @click.command()
-@RUN
+@click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 @click.option(
     "--arm", metavar="NAME", help="Arm of the run [the winner of a search, or the only arm]."
 )
@@ -26,23 +26,25 @@ from stepladder.cli.options import ALLOW_CODE, OTHER_STORE, PLACE, RUN, form_opt
 @OTHER_STORE
 @ALLOW_CODE
 def export(
-    run: Path,
+    run: Path | None,
     arm: str | None,
     to: Path,
     ensemble: bool,
     store: str | None,
     allow_code: bool,
 ) -> None:
-    """Writes an arm's best replicate by validation accuracy as one Keras model, with its card.
+    """Writes the best network of an arm as one Keras model, with its card.
 
-    The model takes raw inputs and gives probabilities, and loads where Keras alone is installed.
+    RUN is the folder of a run or a search [the newest in runs]; the best replicate is that with the
+    best validation score. The model takes raw inputs and gives probabilities, and loads where Keras
+    alone is installed.
     """
     from stepladder import api
     from stepladder.report import progress
 
     signals.stop_cleanly()
     exported = api.export(
-        run,
+        run or newest_run(),
         arm,
         to=to,
         ensemble=ensemble,
@@ -68,7 +70,7 @@ def predict(
     form: Any,  # noqa: ANN401 - one of the choices above
     as_it_is: bool,
 ) -> None:
-    """Classifies pictures (PNG, JPEG, WebP) and arrays (.npy, .npz) with a model.
+    """Classifies pictures and arrays with a model.
 
     Frames a drawn or photographed digit as the images of the training set are. Warns of inputs
     that do not look like them.

@@ -1,6 +1,7 @@
 """Options that several commands have, and values of a study that the command line gives."""
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +13,32 @@ from stepladder.files import parse_toml, validate_path
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+SECTIONS = {
+    "Judge techniques": ("run", "init", "results", "report", "ui"),
+    "Ask further questions": ("search", "variance", "pareto", "reproduce", "judge"),
+    "Use what was trained": ("export", "predict"),
+    "Look up": ("techniques", "schema", "doctor", "bench"),
+    "Keep and share runs": ("runs", "store", "worker"),
+}
+"""The commands by what they are for; a command of no section stands in the last."""
+
+
 class Commands(click.Group):
-    """Commands; a name that is no command or option is refused with the one that it may mean."""
+    """Commands in sections; a name that is no command is refused with the one that it may mean."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands section by section, a whole sentence each."""
+        placed = {name for names in SECTIONS.values() for name in names}
+        others = tuple(name for name in self.list_commands(ctx) if name not in placed)
+        *_, last = SECTIONS
+        for title, names in SECTIONS.items():
+            shown = (*names, *others) if title == last else names
+            commands = ((name, self.get_command(ctx, name)) for name in shown)
+            rows = [(name, command.get_short_help_str(limit=1000))
+                    for name, command in commands if command and not command.hidden]  # fmt: skip
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
         """Runs the command that is asked for; see `click.Group.invoke`."""
@@ -32,12 +57,32 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is asked for; see `click.Group.resolve_command`."""
         if self.get_command(ctx, args[0]) is None:
-            from stepladder.study.schema import did_you_mean  # only for this message: pydantic
-
-            names = self.list_commands(ctx)
-            advice = did_you_mean(args[0], names, f"the commands are {', '.join(names)}")
+            advice = _meant_command(args, self.list_commands(ctx))
             raise click.UsageError(f"No such command {args[0]!r}; {advice}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _meant_command(args: list[str], names: list[str]) -> str:
+    """What to type in place of words of which the first is no command."""
+    from stepladder.runs.folder import is_run  # only for this message: pydantic and SQLAlchemy
+    from stepladder.study.loading import BUILT_IN_STUDIES, BUILT_IN_TABLES
+    from stepladder.study.schema import did_you_mean
+
+    word, *others = args
+    if others and others[0] in names:
+        return f"write the command first: stepladder {shlex.join([others[0], word, *others[1:]])}"
+    path = Path(word)
+    commands = {
+        "reproduce": word in BUILT_IN_TABLES,
+        "run": word in BUILT_IN_STUDIES or path.suffix == ".toml",
+        "init --dataset": path.suffix in (".csv", ".npz"),
+        "init --template": word in ("keras", "pytorch", "sklearn"),
+        "results": is_run(path),
+    }
+    meant = next((command for command, is_meant in commands.items() if is_meant), None)
+    if meant:
+        return f"did you mean `stepladder {meant} {shlex.quote(word)}`?"
+    return did_you_mean(word, names, f"the commands are {', '.join(names)}")
 
 
 def _meant_option(option: str, options: list[str]) -> str | None:
@@ -69,7 +114,6 @@ class _Place(click.Path):
 
 
 PLACE = _Place()
-RUN = click.argument("run", metavar="RUN", type=PLACE)
 
 
 def newest_run() -> Path:
@@ -156,6 +200,11 @@ ALLOW_CODE = click.option(
     "--allow-code",
     is_flag=True,
     help="Let the code that the study names run, with your rights. Read it first.",
+)
+EXPLAIN = click.option(
+    "--explain",
+    is_flag=True,
+    help="Show below the table what it does not say: diagnosis, tuning, how figures are reached.",
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what a run would train, and stop.")
 

@@ -33,7 +33,7 @@ def report(
     output: Path | None,
     store: str | None,
 ) -> None:
-    """Writes a run's report again with its figures, or compares two runs.
+    """Writes the report of a run again, or compares two runs.
 
     RUN is its folder, such as runs/mnist [the newest in runs].
     """
@@ -115,9 +115,9 @@ def _write(text: str, output: Path | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
 @OTHER_STORE
 def ui(runs: str, port: int, store: str | None) -> None:
-    """Serves a live page of runs, on this machine only: a run, a folder of runs, or a store.
+    """Shows runs on a live page, on this machine only.
 
-    RUN_OR_STORE is `runs` if left out.
+    RUN_OR_STORE is a run, a folder of runs [runs], or a store.
     """
     try:
         from stepladder.tools.dashboard import serve
@@ -191,11 +191,12 @@ def judge(
     output: Path | None,
     form: str,
 ) -> None:
-    """Judges scores of your own: a table of text with an arm, a replicate and a score in each row.
+    """Judges scores of your own, from a table of text.
 
-    A column for each arm, or for each replicate, will do too. Rows of one replicate are compared in
-    pairs across arms; where no replicate matches, means are compared. With a column of data sets,
-    arms are judged on each and in general.
+    Each row has an arm, a replicate and a score. A column for each arm, or for each replicate,
+    will do too. Rows of one replicate are compared in pairs across arms; where no replicate
+    matches, means are compared. With a column of data sets, arms are judged on each and in
+    general.
     """
     from stepladder import api
     from stepladder.report import scores as shown
@@ -263,9 +264,10 @@ def pareto(
     output: Path | None,
     store: str | None,
 ) -> None:
-    """Compares accuracy with training time and size: arms of runs, and winners of searches.
+    """Compares accuracy with training time and size.
 
-    RUN is a run's folder, or a file of it: results.json, or search.json of a search.
+    Of arms of runs, and of winners of searches. RUN is a run's folder, or a file of it:
+    results.json, or search.json of a search.
 
     Names the Pareto-optimal ones, and the smallest network that reaches 98 %, and 99 %.
     """

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
-from stepladder.cli import signals
+from stepladder.cli import signals, streams
 from stepladder.cli.options import (
     ALLOW_CODE,
     DRY_RUN,
     ENGINE,
+    EXPLAIN,
     PLACE,
     STORE,
     executor_options,
@@ -21,11 +23,11 @@ from stepladder.cli.options import (
     study_changes,
 )
 from stepladder.errors import InputError, RunError
-from stepladder.files import without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from stepladder.api import DatasetsRun, Run
     from stepladder.execution.progress import RunAnnouncement
     from stepladder.runs.results import Results
     from stepladder.study.study import Study
@@ -117,8 +119,42 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
     )
 
 
+def _name_a_study() -> str:
+    """What to do where no study is named."""
+    from stepladder.study.loading import BUILT_IN_STUDIES, studies_in
+
+    files = studies_in(Path())
+    here = f"; in this folder: {', '.join(files)}" if files else ""
+    return (
+        f"STUDY must be named, found nothing{here}; built in: {', '.join(BUILT_IN_STUDIES)}; "
+        "`stepladder init` writes one of your own"
+    )
+
+
+def _what_next(
+    finished: Run | DatasetsRun, study: str, out: Path | None, explain: bool
+) -> Iterator[str]:
+    """Where the report is, and what to do next: three lines at most."""
+    from stepladder import api
+
+    yield f"Report:  {finished.folder / 'report.html'}"
+    if isinstance(finished, api.DatasetsRun):
+        return
+    if not explain:
+        yield f"Explain: stepladder results {shlex.quote(str(finished.folder))} --explain"
+    asked, arms = finished.results.study, finished.results.arms
+    is_open = any(arm.effect and arm.effect.verdict == "not enough replicates" for arm in arms)
+    if is_open and not asked.adaptive:
+        has_code = bool(asked.model_files) or asked.trainer is not None
+        words = [study] if has_code else [str(finished.folder)]
+        words += ["--out", str(out)] if has_code and out is not None else []
+        words += ["--replicates", str(2 * asked.replicates)]
+        words += ["--allow-code"] if has_code else []
+        yield f"Next:    stepladder run {shlex.join(words)}"
+
+
 @click.command()
-@click.argument("study", metavar="STUDY")
+@click.argument("study", metavar="STUDY", required=False)
 @click.option(
     "--replicates", type=_count_or_auto, metavar="N",
     help="Replicates of each arm; auto adds them until every verdict is settled.",
@@ -144,8 +180,9 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
     "--pilot", type=PLACE, metavar="RUN",
     help="With --dry-run: a run whose spread says what this many replicates will find.",
 )  # fmt: skip
+@EXPLAIN
 def run(
-    study: str,
+    study: str | None,
     replicates: int | str | None,
     epochs: int | None,
     design: str | None,
@@ -163,75 +200,102 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
     pilot: Path | None,
+    explain: bool,
 ) -> None:
-    """Trains a study and judges it: a file, a built-in one, or the folder of a run.
+    """Trains a study and judges its techniques.
 
-    Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
+    STUDY is a file, the folder of a run, or built in: mnist, mnist-fair, mnist-best,
+    mnist-best-augmented or quick.
 
     Stored trials are not trained again: after an interruption, run the same command again.
     """
-    from stepladder import api
-    from stepladder.execution.slurm import executor_address
-    from stepladder.report import progress, terminal
-    from stepladder.runs.folder import store_of
-    from stepladder.study.study import Study
+    if study is None:
+        raise click.UsageError(_name_a_study())
+    with streams.starting():
+        from stepladder import api
+        from stepladder.execution.slurm import executor_address
+        from stepladder.report import progress
+        from stepladder.study.study import Study
 
     changes = study_changes(settings, replicates=replicates, epochs=epochs, design=design)
     asked, out = Study.load(study, changes), _own_folder(study, out)
-    if pilot is not None and not dry_run:
-        raise InputError("--pilot needs --dry-run, found it alone; it plans and trains nothing")
-    if pilot is not None and asked.datasets:
-        raise InputError(
-            f"--pilot is for a study on one data set, found {len(asked.datasets)}; leave it out"
-        )
     if print_job is not None:
         click.echo(_job_file(print_job, asked, out, workers or 1, slurm), nl=False)
         return
-    executor = executor_address(executor, slurm, detach)
-    if dry_run and asked.datasets:
-        _announce_datasets(api.plan_datasets(
-            asked, out=out, store=store, workers=workers, executor=executor, resources=resources,
-            engine=engine,
-        ))  # fmt: skip
-        return
-    if dry_run:
-        planned = api.plan(
-            asked, out=out, store=store, workers=workers, executor=executor,
-            resources=resources, engine=engine, pilot=pilot,
-        )  # fmt: skip
-        _announce(planned)
+    where: _Where = {
+        "out": out, "store": store, "workers": workers, "resources": resources, "engine": engine,
+        "executor": executor_address(executor, slurm, detach),
+    }  # fmt: skip
+    if dry_run or pilot is not None:
+        _plan(asked, where, pilot, dry_run)
         return
     signals.stop_cleanly()
+    shown = progress.for_terminal(sys.stderr)
     finished = api.run(
         asked,
-        out=out,
-        store=store,
-        workers=workers,
-        executor=executor,
-        resources=resources,
-        engine=engine,
-        progress=progress.for_terminal(sys.stderr),
+        progress=shown,
         allow_code=allow_code,
         fail_fast=fail_fast,
+        report=False,
+        **where,
     )
-    failures = finished.failures
-    if not failures:
+    _show(finished, explain)
+    finished.ensure_report(shown)
+    for line in ("", *_what_next(finished, study, out, explain)):
+        click.echo(line, err=True)
+    if failed := _failures(finished):
+        raise RunError("\n".join(failed))
+
+
+class _Where(TypedDict):
+    """Options that training and its plan share."""
+
+    out: Path | None
+    store: str | None
+    workers: int | None
+    executor: str | None
+    resources: dict[str, float] | None
+    engine: Any
+
+
+def _plan(study: Study, where: _Where, pilot: Path | None, dry_run: bool) -> None:
+    """Prints what a run would train."""
+    from stepladder import api
+
+    if not dry_run:
+        raise InputError("--pilot needs --dry-run, found it alone; it plans and trains nothing")
+    if not study.datasets:
+        _announce(api.plan(study, pilot=pilot, **where))
+    elif pilot is None:
+        _announce_datasets(api.plan_datasets(study, **where))
+    else:
+        raise InputError(
+            f"--pilot is for a study on one data set, found {len(study.datasets)}; leave it out"
+        )
+
+
+def _show(finished: Run | DatasetsRun, explain: bool) -> None:
+    """Prints the table, so that it is read while figures are drawn."""
+    from stepladder import api
+    from stepladder.report import terminal
+
+    if not finished.failures:
         _say_if_all_is_stored(finished.trained, finished.found)
     if isinstance(finished, api.DatasetsRun):
         terminal.print_document(finished.shown.documents())
     else:
-        terminal.show(finished.results)
-    click.echo(f"Report: {finished.folder / 'report.html'}", err=True)
-    place = without_password(store_of(finished.folder, store))
-    click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
+        terminal.show(finished.results, explain=explain)
+    click.echo(nl=False)  # which writes what is buffered
+
+
+def _failures(finished: Run | DatasetsRun) -> list[str]:
+    """Texts on the trials that failed."""
+    from stepladder import api
+
     if isinstance(finished, api.DatasetsRun):
-        failed = {name: run for name, run in finished.runs.items() if run.failures}
-        texts = [f"On {name}: {failed_trials(run.failures, run.results)}"
-                 for name, run in failed.items()]  # fmt: skip
-    else:
-        texts = [failed_trials(failures, finished.results)] if failures else []
-    if texts:
-        raise RunError("\n".join(texts))
+        return [f"On {name}: {failed_trials(run.failures, run.results)}"
+                for name, run in finished.runs.items() if run.failures]  # fmt: skip
+    return [failed_trials(finished.failures, finished.results)] if finished.failures else []
 
 
 @click.command()
@@ -273,9 +337,10 @@ def search(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Searches a study's [search.space] on validation data: a file, mnist-search, or its folder.
+    """Searches for the best configuration on validation data.
 
-    Stored trials are not trained again: after an interruption, run the same command again.
+    STUDY is a file with a [search.space], mnist-search, or the folder of a search. Stored trials
+    are not trained again: after an interruption, run the same command again.
     """
     from stepladder import api
     from stepladder.execution.slurm import executor_address
@@ -347,10 +412,11 @@ def reproduce(
     dry_run: bool,
     stored: bool,
 ) -> None:
-    """Runs a published table and judges each row: a file, or mnist-original.
+    """Runs a published table and judges each of its rows.
 
-    Trains every reading of a row. Reports which one is nearest, which others cannot be excluded,
-    and what neighbouring rows really differ in. Stored trials are not trained again.
+    TABLE is a file, or mnist-original. Trains every reading of a row. Reports which one is
+    nearest, which others cannot be excluded, and what neighbouring rows really differ in. Stored
+    trials are not trained again.
     """
     from stepladder import api
     from stepladder.execution.slurm import executor_address
@@ -424,7 +490,7 @@ def variance(
     allow_code: bool,
     settings: tuple[str, ...],
 ) -> None:
-    """Finds which source of randomness makes the spread of an arm of STUDY.
+    """Finds which source of randomness makes the spread of an arm.
 
     Varies the split, initial weights, data order, dropout and the distortion of images one at a
     time, and then all together. Stored trials are not trained again: after an interruption, run

@@ -15,7 +15,10 @@ _STORE = click.argument("store", metavar="STORE")
 @click.option("--store", metavar="URL", help="List the studies of this store instead.")
 @form_option("table", "json")
 def runs(folder: Path | None, store: str | None, form: str) -> None:
-    """Lists the runs in FOLDER [runs]: what is finished, what is not, and their size."""
+    """Lists runs: what is finished, what is not, and their size.
+
+    FOLDER holds them [runs].
+    """
     from stepladder.hpo.plan import run_search_status, with_candidates
     from stepladder.report import terminal
     from stepladder.runs.stored import runs_in, runs_of

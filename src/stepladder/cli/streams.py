@@ -7,9 +7,14 @@ import errno
 import io
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stepladder.files import escape, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ALIKE = dict(zip("−–─→×·…±≈▲▼δ≤≥’", "--->x..~~^vd<>'", strict=True))
 """A sign of one column for each of ours, so that tables stay aligned."""
@@ -83,6 +88,22 @@ class _Steered:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.stream, name)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Says on a terminal that the command starts while its modules are imported."""
+    stream = sys.stderr
+    write = stream.write_as_it_is if isinstance(stream, _Terminal) and stream.isatty() else None
+    if write:
+        write("Starting…")
+        stream.flush()
+    try:
+        yield
+    finally:
+        if write:
+            write("\r\x1b[K")
+            stream.flush()
 
 
 class _Messages(_Terminal):

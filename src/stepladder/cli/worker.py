@@ -17,7 +17,9 @@ from stepladder.cli.options import ALLOW_CODE, PLACE
 )  # fmt: skip
 @ALLOW_CODE
 def worker(run: Path, idle: float, allow_code: bool) -> None:
-    """Trains tasks of the run in folder RUN, which its driver queues there (--executor spool).
+    """Trains what a run has queued in its folder.
+
+    RUN is the folder; its driver runs with --executor spool.
 
     Start it on any machine that sees the folder, as often as that has free cores. It ends when the
     run is over. SIGTERM and SIGUSR1 have it write a checkpoint and give its task back; after

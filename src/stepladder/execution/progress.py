@@ -48,8 +48,8 @@ class Progress(Protocol):
 
     A run trains in one part, or in several: tuning, then interim analysis by interim analysis.
     Each part begins with `start` and ends with `finish`, also when it fails or is interrupted. A
-    trial may be started again after its worker was lost. `note` may be called at any time, also
-    before the first part and between two of them.
+    trial may be started again after its worker was lost. `note` and `stage` may be called at any
+    time, also before the first part and between two of them.
 
     Example:
         >>> class Count(QuietProgress):
@@ -87,6 +87,13 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Something that the user should know, in a sentence."""
+        return
+
+    def stage(self, text: str) -> None:
+        """What may take seconds from now on, such as "Reading mnist"; "" where it has ended.
+
+        The next `stage` and the next `start` end it too.
+        """
         return
 
     def finish(self) -> None:

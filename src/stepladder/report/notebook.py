@@ -3,6 +3,7 @@
 import html
 import io
 import math
+import re
 import sys
 import time
 from typing import Any, Protocol
@@ -22,6 +23,14 @@ WIDTH = 100  # columns of the view of a terminal
 _PRE = '<pre style="line-height:normal;overflow-x:auto">{code}</pre>'
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0;text-align:left"
 _CELL = "padding:.2em .8em .2em 0;border-bottom:1px solid #8884;text-align:left"
+
+
+_OPTION = re.compile(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)")
+
+
+def _argument(option: re.Match[str]) -> str:
+    """The argument of `run` that an option of the command is."""
+    return option[1].replace("-", "_")
 
 
 class Handle(Protocol):
@@ -121,8 +130,8 @@ class NotebookProgress(TallyProgress):
         self._handle = display(HTML(self.to_html()), display_id=True)
 
     def note(self, text: str) -> None:
-        """Keeps a line above the bars."""
-        self._notes.append(printable(text))
+        """Keeps a line above the bars; options in it have the names of Python's arguments."""
+        self._notes.append(printable(_OPTION.sub(_argument, text)))
         self._draw()
 
     def finish(self) -> None:

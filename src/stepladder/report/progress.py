@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import RLock
+from threading import RLock, Timer
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
+from rich.status import Status
 from rich.text import Text
 
 from stepladder.execution.progress import Progress, RunAnnouncement
@@ -34,6 +35,9 @@ Clock = Callable[[], float]
 NAME_WIDTH = 40
 RUNNING_SHOWN = 3
 QUIET_SECONDS = 10.0
+STAGE_SECONDS = 1.0
+"""Seconds after which a stage is worth a line."""
+
 FAILURES_SHOWN = 3
 
 _SETTLING = 1.0  # seconds: a population's lanes report their first epochs within them
@@ -333,6 +337,9 @@ class TallyProgress:
     def note(self, text: str) -> None:
         """Shows a sentence; subclasses say how."""
 
+    def stage(self, text: str) -> None:
+        """Shows what happens; subclasses say how."""
+
     def _name_of(self, trial: Trial) -> str:
         names = self._tally.planned.arm_names.get(trial.id, ()) if self._tally else ()
         return f"{', '.join(names) or 'a trial'}, replicate {trial.shown_replicate}"
@@ -370,6 +377,7 @@ def _view(tally: Tally) -> RenderableType:
     planned, names = tally.planned, [truncate(name, NAME_WIDTH) for name in tally.names_running]
     facts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
     facts += [f"{planned.found:,} found in the store"] if planned.found else []
+    facts += [duration(tally.elapsed)] if tally.elapsed >= 1 else []
     running = join_list(names, most=RUNNING_SHOWN + 1, rest="more")
     shown = Measure(planned.study.judged, None)
     columns = (*words("arm"), *numbers("replicates", shown.heading("validation")))
@@ -441,9 +449,20 @@ class LiveProgress(TallyProgress):
         super().__init__(clock)
         self._console = console or Console(stderr=True)
         self._live: Live | None = None
+        self._status: Status | None = None
+
+    def stage(self, text: str) -> None:
+        """Shows it behind a spinner until it has ended."""
+        if self._status:
+            self._status.stop()
+            self._status = None
+        if text:
+            self._status = self._console.status(Text(f"{text}…", style="dim"))
+            self._status.start()
 
     def start(self, planned: RunAnnouncement) -> None:
         """Opens the view."""
+        self.stage("")
         super().start(planned)
         self._console.print(Text(announcement(planned), style="dim"))
         self._live = Live(
@@ -477,14 +496,28 @@ class PlainProgress(TallyProgress):
         super().__init__(clock)
         self._stream = sys.stderr if stream is None else stream
         self._written = 0.0
+        self._waiting: Timer | None = None
+
+    def stage(self, text: str) -> None:
+        """Writes it on a line where it lasts."""
+        if self._waiting:
+            self._waiting.cancel()
+            self._waiting = None
+        if text:
+            self._waiting = Timer(STAGE_SECONDS, self.note, [f"{text}…"])
+            self._waiting.daemon = True
+            self._waiting.start()
 
     def start(self, planned: RunAnnouncement) -> None:
         """Writes what is to be trained."""
+        self.stage("")
         super().start(planned)
         self.note(announcement(planned))
+        self.stage("Starting processes and compiling" if planned.trials else "")
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
         """Writes that compiling is over, and the state after ten quiet seconds."""
+        self.stage("")
         if self._tally and not self._tally.epochs_done:
             elapsed = duration(self._tally.elapsed)
             self.note(f"First epoch done after {elapsed}, compiling included.")
@@ -493,6 +526,7 @@ class PlainProgress(TallyProgress):
 
     def trial_done(self, result: TrialResult) -> None:
         """Writes which arms are complete, or the state after ten quiet seconds."""
+        self.stage("")
         completed = self._tally.trial_done(result) if self._tally else ()
         for arm in completed:
             self.note(_completed(arm))
@@ -505,6 +539,7 @@ class PlainProgress(TallyProgress):
 
     def finish(self) -> None:
         """Writes what was done."""
+        self.stage("")
         if self._tally:
             self.note(self._tally.summary)
             self._tally = None

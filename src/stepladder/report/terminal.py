@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -43,7 +44,7 @@ if TYPE_CHECKING:  # judging and what it imports cost 50 ms at every start
     from stepladder.runs.stored import RunState
 
 FILE_WIDTH = 120
-"""Columns of a file or a pipe, which have no width of their own."""
+"""Columns of a file or a pipe, which have no width of their own, unless `COLUMNS` says it."""
 
 INSTEAD_WIDTH = 14
 """Columns in which a column of numbers folds the words that stand in place of one."""
@@ -60,12 +61,14 @@ def console_on(stream: TextIO | None = None) -> Console:
 
     Args:
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
-            or a pipe gets 120 columns without.
+            or a pipe gets the columns of `COLUMNS`, or else 120, without colours.
     """
     console = Console(file=stream)
     if console.is_terminal:
         return console
-    return Console(file=stream, width=FILE_WIDTH, color_system=None)
+    asked = os.environ.get("COLUMNS", "")
+    width = int(asked) if asked.isdecimal() and int(asked) > 0 else FILE_WIDTH
+    return Console(file=stream, width=width, color_system=None)
 
 
 def print_document(documents: Document | Iterable[Document], stream: TextIO | None = None) -> None:
@@ -222,20 +225,21 @@ def _aligned(cells: Sequence[Cell]) -> list[str]:
     ]  # fmt: skip
 
 
-def as_text(results: Results, width: int = 100) -> str:
+def as_text(results: Results, width: int = 100, *, explain: bool = True) -> str:
     """Results as plain text: table, headline sentences and footnotes.
 
     Args:
         results: what to show.
         width: columns; with fewer, intervals of training and validation accuracy go first, then
             those columns, then the reported figures.
+        explain: whether all of it is shown, or the answer and the table alone.
     """
-    return to_text(view_of(results).documents(), width)
+    return to_text(view_of(results).documents(explain=explain), width)
 
 
-def show(results: Results, stream: TextIO | None = None) -> None:
-    """Prints results; arguments as for `console_on`."""
-    print_document(view_of(results).documents(), stream)
+def show(results: Results, stream: TextIO | None = None, *, explain: bool = False) -> None:
+    """Prints results; arguments as for `console_on` and `as_text`."""
+    print_document(view_of(results).documents(explain=explain), stream)
 
 
 Form = Literal["table", "json", "markdown"]

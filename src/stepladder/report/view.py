@@ -245,12 +245,16 @@ class View:
         reported_source: where the reported figures come from, or None.
         comparison: which arm each effect is against, in words.
         footnotes: what the intervals speak for, how verdicts are reached, how often looked.
-        tables: what is shown below the main table, such as the read-out of a factorial.
+        tables: what is shown below the main table, such as how arms were tuned.
         measure: the heading of what is judged.
         parts: of the data before the test part, those that have scores to show.
         findings: what diagnosis found, a line each; those that rows show themselves left out.
         headings: over the other parts of the data, where they are not in percent.
         noun: what one example is called in sentences.
+        answers: the headlines, shorter.
+        readout: what a factorial says of its techniques, right below the main table.
+        warnings: what makes the figures less than they seem; they are footnotes too.
+        also: the metrics that the study records beside the judged one.
     """
 
     title: str
@@ -267,6 +271,10 @@ class View:
     findings: tuple[FindingLine, ...] = ()
     headings: Mapping[str, str] = field(default_factory=dict)
     noun: str = "image"
+    answers: tuple[Sentence, ...] = ()
+    readout: tuple[Table, ...] = ()
+    warnings: tuple[str, ...] = ()
+    also: tuple[Table, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -344,9 +352,26 @@ class View:
             head = "reported %" if layout.is_fixed else "reported"
             yield Column(head, "right"), [Cell(row.reported, style="dim") for row in rows]
 
-    def documents(self) -> tuple[Document, ...]:
-        """The view for a terminal: the same with ever fewer columns."""
-        return tuple(map(self.document, LAYOUTS))
+    def documents(self, *, explain: bool = True) -> tuple[Document, ...]:
+        """The view for a terminal: the same with ever fewer columns.
+
+        Args:
+            explain: whether diagnosis, further tables and notes follow the table.
+        """
+        return tuple(map(self.document if explain else self.brief, LAYOUTS))
+
+    def brief(self, layout: Layout) -> Document:
+        """The answer, and the table as the last thing that is seen."""
+        notes = (note(truncate(name, NAME_LENGTH), text) for name, text in self.notes)
+        return Document(self.title, self.subtitle, self.status, (
+            Sentences(self.answers, "marked"),
+            Sentences(tuple(notes), "indented"),
+            Sentences(tuple(Sentence.of(text, kind="warning") for text in self.warnings), "marked"),
+            fine(self.comparison),
+            self.arm_table(layout),
+            *self.readout,
+            *self.also,
+        ))  # fmt: skip
 
     def document(self, layout: Layout) -> Document:
         """The view with the columns of a layout; a page begins with the headlines."""
@@ -361,7 +386,9 @@ class View:
             *((headlines, arms) if is_page else (arms, headlines)),
             Sentences(tuple(notes), "indented"),
             Sentences(tuple(findings), "indented", "Diagnosis"),
+            *self.readout,
             *self.tables,
+            *self.also,
             fine(
                 self.comparison,
                 *self.footnotes,
@@ -389,19 +416,21 @@ def view_of(results: Results) -> View:
         subtitle=wording.subtitle(results),
         status=wording.status(results),
         headlines=wording.headlines(results),
+        answers=wording.headlines(results, is_brief=True),
+        readout=readout_tables(results),
         noun=results.noun,
         rows=rows,
         reported_source=printable(source) if source else None,
         comparison=wording.comparison(results),
         footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
-            *readout_tables(results),
             *epoch_tables(results),
             *ensemble_tables(results),
             *confound_tables(results.confounds),
             *tuning_tables(results),
-            *also_tables(results),
         ),
+        warnings=results.warnings,
+        also=also_tables(results),
         measure=shown.heading("test"),
         parts=_parts_known(rows) if study.trainer else ("train", "validation"),
         headings={part: shown.heading(part) for part in PARTS},

@@ -292,12 +292,16 @@ NAMES_SHOWN = 6
 NAME_LENGTH = 60
 
 
-def headlines(results: Results) -> tuple[Sentence, ...]:
+def headlines(results: Results, *, is_brief: bool = False) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs; only `helps` improves.
 
     A factorial's sentences are on its techniques, any other design's on its arms.
+
+    Args:
+        results: what was judged.
+        is_brief: whether of an open verdict only the replicates are told that would settle it.
     """
-    clauses = verdict_clauses(results)
+    clauses = verdict_clauses(results, is_brief=is_brief)
     if clauses:
         return _stopped(clauses)
     is_compared = any(result.arm.compared_with is not None for result in results.arms)
@@ -340,19 +344,21 @@ def judged_effects(results: Results) -> list[Judged]:
     return [(arm.arm.name, arm.effect) for arm in results.arms if arm.effect is not None]
 
 
-def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
+def verdict_clauses(results: Results, *, is_brief: bool = False) -> dict[Verdict, tuple[Part, ...]]:
     """A clause for each verdict that occurs, without a full stop; see `headlines`."""
     shown, of = measure_of(results), "arms"
     measure = shown.on("test")
     if results.readout is not None:
         measure, of = f"{measure} averaged over {combinations_of(results.readout)}", "techniques"
     measure += tuning_condition(results)
-    return _clauses(judged_effects(results), shown, measure, of)
+    return _clauses(judged_effects(results), shown, measure, of, is_brief=is_brief)
 
 
 def _clauses(
-    judged: Sequence[Judged], shown: Measure, measure: str, of: str, over: str = "replicates"
-) -> dict[Verdict, tuple[Part, ...]]:
+    judged: Sequence[Judged], shown: Measure, measure: str, of: str, over: str = "replicates",
+    is_brief: bool = False,
+) -> dict[Verdict, tuple[Part, ...]]:  # fmt: skip
+    why = "" if is_brief else f": {_open_text(len(judged), shown)}"
     verbs: dict[Verdict, tuple[str, str]] = {
         "helps": ("improve", measure),
         "hurts": (shown.worse, measure),
@@ -362,7 +368,7 @@ def _clauses(
             if shown.metric.sign > 0 else
             ("add", f"less than {shown.margin} to {measure}, if anything")
         ),
-        "not enough replicates": ("need", f"more {over}: {_open_text(len(judged), shown)}"),
+        "not enough replicates": ("need", f"more {over}{why}"),
     }  # fmt: skip
     clauses: dict[Verdict, tuple[Part, ...]] = {}
     for verdict, (verb, rest) in verbs.items():
@@ -378,7 +384,7 @@ def _clauses(
             if group:
                 end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}{by}")
                 between = [Part("; ")] if parts else []
-                parts += [*between, *_named(group, of, is_settled, shown.digits), end]
+                parts += [*between, *_named(group, of, is_settled, shown.digits, is_brief), end]
         if parts:
             clauses[verdict] = tuple(parts)
     for reason in dict.fromkeys(effect.reason for _, effect in judged if effect.reason):
@@ -404,7 +410,9 @@ def _open_text(comparisons: int, shown: Measure) -> str:
     return f"{both} is established{family}"
 
 
-def _named(group: Sequence[Judged], of: str, is_settled: bool, digits: int) -> list[Part]:
+def _named(
+    group: Sequence[Judged], of: str, is_settled: bool, digits: int, is_brief: bool = False
+) -> list[Part]:
     """Names with their effects, or with the replicates that would settle them."""
     parts: list[Part] = []
     shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
@@ -417,7 +425,8 @@ def _named(group: Sequence[Judged], of: str, is_settled: bool, digits: int) -> l
             over = f", {survivors}" if survivors else ""
             parts.append(Part(f" ({signed(effect.mean, digits)}{over})"))
         elif effect.plan is not None:
-            parts.append(Part(f" ({needed_text(effect)})"))
+            needed = f"about {effect.plan.count:,}" if is_brief else needed_text(effect)
+            parts.append(Part(f" ({needed})"))
     if len(shown) < len(group):
         parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
     return parts

@@ -24,7 +24,7 @@ from stepladder.files import (
     without_password,
 )
 from stepladder.store import Store, StudyRecord, open_store
-from stepladder.study.loading import BUILT_IN_DATASETS
+from stepladder.study.loading import BUILT_IN_DATASETS, study_name
 from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
@@ -56,9 +56,15 @@ def run_folder(folder: str | Path) -> Path:
     if os.path.isfile(place / STUDY_NAME):
         return place
     found = f"a folder without {STUDY_NAME}," if place.is_dir() else "no folder"
-    near = [near for near in (RUNS / place, place.parent) if is_run(near)] or runs_below(place)
+    study = study_name(place) if place.is_file() else None
+    if study is not None and not is_run(place.parent):
+        found, near = "the file of a study,", [run for run in (RUNS / study,) if is_run(run)]
+        advice = f"`stepladder run {shlex.quote(str(place))}` makes its run"
+    else:
+        near = [near for near in (RUNS / place, place.parent) if is_run(near)] or runs_below(place)
+        advice = "run a study first, or name its --out folder"
     names = " or ".join(repr(str(run)) for run in near[:_SHOWN])
-    advice = f"did you mean {names}?" if near else "run a study first, or name its --out folder"
+    advice = f"did you mean {names}?" if near else advice
     raise OutputError(
         f"RUN must be the folder of a run, such as runs/mnist, found {found} {str(place)!r}; "
         f"{advice}"

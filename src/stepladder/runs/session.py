@@ -119,6 +119,7 @@ class Session:
             raise
         finally:
             self.progress.finish()
+            self.progress.stage("Judging")
             self.store.add_seconds(self.study.name, time.monotonic() - began)
 
     def check_failures(self, plan: Plan) -> None:
@@ -195,7 +196,9 @@ def open_session(
     executor = make_executor(settings, folder)
     local = executor if isinstance(executor, LocalExecutor) else None
     settings = settings if local else replace(settings, cpus=(None,) * max(1, len(executor.free)))
+    shown = progress or QuietProgress()
     try:
+        shown.stage("Reading the data")
         is_new = place == own and not os.path.exists(own)
         if local and is_new and user is None and not study.model_files:
             # Everything is to be trained: processes import JAX while the dataset is read.
@@ -203,29 +206,37 @@ def open_session(
                 _most_trials(study, is_search), folder / folders.CHECKPOINTS_NAME, keeps_final
             )
         dataset, record = prepare(study, settings)
+        shown.stage("Checking what is to be trained")
         notes: tuple[str, ...] = ()
         has_code = bool(names_to_check(study) or study.model_files) or user is not None
         if has_code and (is_search or _needs_training(record, folder, store, plan)):
             notes = _check_code(study, dataset, settings, is_search)
             if user is not None and local:
                 _start_user(local, user, folder, _most_trials(study, is_search))
-        if place != own:
-            with open_if_exists(folder, store):
-                pass  # a server that does not answer leaves no folder behind
-        folders.check(folder, study)
-        record = replace(record, study=folders.keep_data(folder, record.study))
+        record = _with_folder(record, folder, store, is_elsewhere=place != own)
         with open_store(place) as opened:
             folders.remember_store(folder, place)
-            shown = progress or QuietProgress()
             for note in notes:
                 shown.note(note)
             session = Session(record, dataset, settings, opened, folder, shown, executor,
                               user, fail_fast)  # fmt: skip
             yield session
     finally:
+        shown.stage("")
         executor.close()
         if is_new_folder and session is not None and session.is_refused:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_folder(
+    record: StudyRecord, folder: Path, store: str | None, *, is_elsewhere: bool
+) -> StudyRecord:
+    """The record of a run whose folder is there and holds what it needs."""
+    if is_elsewhere:
+        with open_if_exists(folder, store):
+            pass  # a server that does not answer leaves no folder behind
+    folders.check(folder, record.study)
+    return replace(record, study=folders.keep_data(folder, record.study))
 
 
 def _check_code(

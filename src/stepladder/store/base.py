@@ -16,10 +16,12 @@ def example_noun(inputs: str | None) -> str:
     """What one example is called in sentences, by its shape; an image where that is not known.
 
     Example:
-        >>> example_noun("28 × 28"), example_noun("13")
-        ('image', 'example')
+        >>> example_noun("28 × 28"), example_noun("13"), example_noun("")
+        ('image', 'row', 'example')
     """
-    return "image" if inputs is None or "×" in inputs else "example"
+    if inputs is None or "×" in inputs:
+        return "image"
+    return "row" if inputs else "example"
 
 
 OWN_VALIDATION = "own"

@@ -5,6 +5,7 @@ import json
 import keyword
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -305,8 +306,8 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
     path = validate_path(source, what.upper())
     if path.is_dir():
         path = _study_in(path, what)
-    elif path.is_file() and (table_key(path) or path.suffix.lower() == ".npz"):
-        raise StudyError(f"must be a {what} file, found a dataset; {_study_of(path)}", str(source))
+    elif path.is_file() and (found := _other_file(path)):
+        raise StudyError(f"must be a {what} file, found {found}", str(source))
     try:
         content = read_bounded(path)
         # Editors on Windows begin a text with a byte order mark.
@@ -340,27 +341,42 @@ def _study_in(folder: Path, what: str) -> Path:
     )  # fmt: skip
 
 
-def _study_of(data: Path) -> str:
-    """What to do with the file of a dataset: the lines of a study that uses it."""
-    used, note, key = json.dumps(str(data)), "", table_key(data)
-    if key is not None:
-        used = f"{{ {key} = {used}, label = {json.dumps(_last_column(data))}, test_share = 0.2 }}"
-        note = "  # label: the column of classes"
-    return (
-        "write these lines into a file such as study.toml and name that:\n"
-        f"  name = {json.dumps(data.stem)}\n  dataset = {used}{note}\n"
-        '  base = { hidden = [32], activation = "sigmoid" }\n  technique = [{ name = "ReLU" }]'
-    )
+_DATA = (".npz", ".xlsx", ".npy")
 
 
-def _last_column(table: Path) -> str:
-    """The last column of a table of text, which is the label more often than any other."""
+def _other_file(path: Path) -> str:
+    """What a file is that is no study, and what to do with it; nothing where it may be one."""
+    suffix = path.suffix.lower()
+    if suffix in _DATA or table_key(path):
+        return f"data; `stepladder init --dataset {shlex.quote(str(path))}` writes a study for it"
+    if suffix == ".py":
+        return (
+            "a script; a study says how it is called: `stepladder init --template command` writes "
+            "one for a program, `stepladder init --template keras` one for a function"
+        )
+    return ""
+
+
+def studies_in(folder: Path) -> list[str]:
+    """Names of the files in a folder that look like studies, a few of them."""
     try:
-        header = read_bounded(table).decode("utf-8-sig").splitlines()[0]
-    except (OSError, ValueError, IndexError):
-        return "label"
-    separator = max(",;\t|", key=header.count)  # the first of those that are met as often
-    return header.split(separator)[-1].strip().strip('"')
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".toml")
+    except OSError:
+        return []
+    return [path.name for path in files if study_name(path)][:_SHOWN]
+
+
+_SHOWN = 5
+
+
+def study_name(file: Path) -> str | None:
+    """The name of the study in a file; None where it holds none."""
+    try:
+        values = parse_toml(read_bounded(file).decode("utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    name = values.get("name")
+    return name if isinstance(name, str) and "base" in values else None
 
 
 def _check_keys_of_training(

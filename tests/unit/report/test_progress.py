@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from example_run import Clock, finished, planned_run
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from stepladder import Study
 from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
+from stepladder.report import progress as module
 from stepladder.report.progress import LiveProgress, PlainProgress, announcement, for_terminal
 from stepladder.trials.trial import UNSCORED, Trial
 
@@ -201,6 +203,58 @@ def test_markup_in_names_is_text_in_the_live_view(clock):
     view = shown(progress)
     progress.finish()
     assert "[red]x[/red]" in view
+
+
+@pytest.mark.parametrize("make", [live, plain, quiet])
+def test_every_progress_takes_stages_at_any_time(make, clock):
+    progress: Progress = make(io.StringIO(), clock)
+    progress.stage("Reading the data")
+    progress.note("between")
+    progress.stage("Checking")
+    progress.start(planned_run()[0])
+    progress.finish()
+    progress.stage("Judging")
+    progress.stage("")
+    progress.stage("")
+
+
+def test_a_terminal_shows_a_stage_at_once_and_leaves_nothing_of_it(clock):
+    progress = live(stream := io.StringIO(), clock)
+    progress.stage("Reading the data")
+    progress.stage("")
+    _, shown, after = stream.getvalue().partition("Reading the data…")
+    assert shown
+    assert after.endswith("\x1b[2K"), "its line is erased"
+
+
+def test_a_file_has_a_line_only_of_a_stage_that_lasts(clock, monkeypatch):
+    started = []
+
+    class Wait:
+        """A timer that ends when the test says so."""
+
+        def __init__(self, seconds, function, arguments):
+            self.seconds, self.end, self.is_cancelled = (
+                seconds,
+                partial(function, *arguments),
+                False,
+            )
+            started.append(self)
+
+        def start(self):
+            assert self.daemon, "it must not hold up the end of the program"
+
+        def cancel(self):
+            self.is_cancelled = True
+
+    monkeypatch.setattr(module, "Timer", Wait)
+    progress = plain(stream := io.StringIO(), clock)
+    for stage in ("Reading the data", "Checking", ""):
+        progress.stage(stage)
+    assert stream.getvalue() == ""
+    assert all(one.is_cancelled and 0 < one.seconds < 2 for one in started)
+    started[-1].end()
+    assert stream.getvalue() == "Checking…\n"
 
 
 def test_the_live_view_leaves_one_line_behind(clock):

@@ -20,13 +20,13 @@ from stepladder.report.view import view_of
 
 
 def test_no_read_out_no_table():
-    assert view_of(mnist_results()).tables == ()
+    assert view_of(mnist_results()).readout == view_of(mnist_results()).tables == ()
     assert "factorial" not in plots(mnist_results())
 
 
 def test_the_tables_say_what_the_read_out_says():
     results = factorial_results()
-    techniques, pairs = view_of(results).tables
+    techniques, pairs = view_of(results).readout
     assert [row[0] for row in techniques.rows] == ["He normal", "ReLU", "dropout",
                                                    "label smoothing"]  # fmt: skip
     share = results.readout.shares[1]
@@ -54,7 +54,7 @@ def test_only_the_largest_of_many_pairs_are_shown():
 
 
 def test_a_fraction_says_that_it_cannot_tell_pairs_apart():
-    techniques, pairs = view_of(factorial_results("fraction")).tables
+    techniques, pairs = view_of(factorial_results("fraction")).readout
     assert techniques.heads == ("technique", "main effect", "verdict")
     assert "averaged over the trained combinations of the others" in techniques.note
     assert "techniques that act only in threes are mixed into main effects" in techniques.note

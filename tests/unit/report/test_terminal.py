@@ -10,6 +10,7 @@ from example_results import VARIANTS, diagnosed_results, hostile_results, mnist_
 from rich.cells import cell_len
 from rich.console import Console
 
+from stepladder.report.document import Table
 from stepladder.report.terminal import (
     FILE_WIDTH,
     as_text,
@@ -18,7 +19,7 @@ from stepladder.report.terminal import (
     show,
     show_techniques,
 )
-from stepladder.report.view import view_of
+from stepladder.report.view import LAYOUTS, view_of
 from stepladder.statistics.results import Interval
 from stepladder.study.techniques import CATALOGUE, KINDS
 
@@ -110,10 +111,27 @@ def test_plain_text_has_no_colours():
     assert "\x1b" not in as_text(mnist_results())
 
 
-def test_a_pipe_gets_its_columns_without_colours():
-    stream = io.StringIO()
-    show(mnist_results(), stream)
-    assert stream.getvalue() == as_text(mnist_results(), FILE_WIDTH)
+@pytest.mark.parametrize("asked", ["", "80", "0", "wide"])
+def test_a_pipe_gets_its_columns_without_colours(asked, monkeypatch):
+    monkeypatch.setenv("COLUMNS", asked)
+    width = 80 if asked == "80" else FILE_WIDTH
+    for explain in (False, True):
+        stream = io.StringIO()
+        show(mnist_results(), stream, explain=explain)
+        assert stream.getvalue() == as_text(mnist_results(), width, explain=explain)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_table_ends_what_is_shown_without_an_explanation(variant):
+    view = view_of(VARIANTS[variant]())
+    for layout in LAYOUTS:
+        shown = [block for block in view.brief(layout).blocks if isinstance(block, Table)]
+        assert shown == [view.arm_table(layout), *view.readout, *view.also]
+        assert isinstance(view.brief(layout).blocks[-1], Table)
+    text = as_text(VARIANTS[variant](), 140, explain=False)
+    flat = " ".join(text.split())
+    assert [note for note in view.footnotes if note in flat] == list(view.warnings)
+    assert all(sentence.text in " ".join(text.split()) for sentence in view.answers[:1])
 
 
 def test_an_interval_off_centre_is_shown_by_its_ends():

@@ -355,7 +355,7 @@ def test_one_word_says_what_the_data_are_of(noun):
     assert ("image" in said) == (noun == "image")
 
 
-def test_rows_of_a_table_are_examples():
+def test_rows_of_a_table_are_rows():
     assert [example_noun(shape) for shape in ("28 × 28", "8 × 8 × 3", "13", "", None)] == [
-        "image", "image", "example", "example", "image"
+        "image", "image", "row", "example", "image"
     ]  # fmt: skip
