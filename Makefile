@@ -1,4 +1,4 @@
-.PHONY: check ci examples format lint types layers test slow docs results
+.PHONY: check ci examples format lint types layers test slow docs results site links
 
 check: lint types layers examples test
 
@@ -33,13 +33,24 @@ slow:
 docs:
 	(echo '# Techniques'; echo; \
 	 echo 'Made by `make docs` from the catalogue; `stepladder techniques` prints the same.'; echo; \
-	 python -m stepladder techniques --format markdown) > docs/techniques.md
+	 python -m stepladder techniques --format markdown) > docs/reference/techniques.md
 	python benchmarks/keras_names.py --into src/stepladder/study/keras_names.json
-	python benchmarks/reference_page.py --into docs/reference.md
-	python benchmarks/names_page.py --into docs/names.md
+	python benchmarks/reference_page.py --into docs/reference/study-file.md
+	python benchmarks/names_page.py --into docs/reference/names.md
+	python benchmarks/commands_page.py --into docs/reference/commands.md
 
 # The runs are those of `stepladder run mnist`, `run mnist-fair`, `reproduce mnist-original` and
 # `run mnist --design factorial --out runs/factorial`; nothing is trained here.
 results:
 	python benchmarks/results_page.py --fixed runs/mnist --fair runs/mnist-fair \
-	 --factorial runs/factorial --table runs/mnist-original --into docs/results.md
+	 --factorial runs/factorial --table runs/mnist-original --into docs/measured/results.md \
+	 --pictures docs/images
+
+# The documentation, for a browser: site/index.html. Links and anchors inside it are checked.
+site:
+	python -m sphinx -q -W --keep-going -E -j auto -c docs . site
+	@echo "site/index.html"
+
+# Links to other sites, too; needs a network.
+links:
+	python -m sphinx -q -b linkcheck -c docs . build/links

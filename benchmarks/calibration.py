@@ -1,7 +1,7 @@
 """How often verdicts, intervals and plans are right, by simulation.
 
 Run with `python benchmarks/calibration.py [--studies N]`; it prints every table that
-`docs/statistics.md` quotes. Scores are accuracies as fractions, seeds are fixed.
+`docs/measured/calibration.md` quotes. Scores are accuracies as fractions, seeds are fixed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How often verdicts and intervals over data sets are right, by simulation.
 
 Run with `python benchmarks/calibration_datasets.py [--studies N]`; it prints the tables of
-`docs/statistics.md` on several data sets. Seeds are fixed.
+`docs/measured/calibration.md` on several data sets. Seeds are fixed.
 """
 
 from __future__ import annotations

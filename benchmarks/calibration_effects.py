@@ -1,7 +1,7 @@
 """How often the newer figures are right, by simulation: new images, P(A > B), looks, factorials.
 
 Run with `python benchmarks/calibration_effects.py [--studies N]`; it prints every table of the
-second part of `docs/statistics.md`. Seeds are fixed.
+second part of `docs/measured/calibration.md`. Seeds are fixed.
 """
 
 from __future__ import annotations

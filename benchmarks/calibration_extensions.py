@@ -1,7 +1,7 @@
 """How often a study of equal arms is ever called different, however it is extended, by simulation.
 
 Run with `python benchmarks/calibration_extensions.py [--studies N]`; it prints the tables of
-"Judging a study again" in `docs/statistics.md`. Seeds are fixed.
+"Judging a study again" in `docs/measured/calibration.md`. Seeds are fixed.
 """
 
 from __future__ import annotations

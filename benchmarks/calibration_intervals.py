@@ -1,7 +1,7 @@
 """Where verdicts and intervals of earlier revisions misled, by simulation, as they are now.
 
 Run with `python benchmarks/calibration_intervals.py [--studies N]`; it prints the tables of
-`docs/statistics.md` that name it. Differences are in percentage points, seeds are fixed.
+`docs/measured/calibration.md` that name it. Differences are in percentage points, seeds are fixed.
 """
 
 from __future__ import annotations

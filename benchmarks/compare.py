@@ -4,7 +4,7 @@
     python benchmarks/compare.py --only shares           # one part; see --help
     python benchmarks/compare.py --replicates 1          # slow rivals in part, scaled up
     python benchmarks/compare.py --quick                 # does it work? figures that mean nothing
-    python benchmarks/compare.py --markdown results.json # the tables of docs/speed.md
+    python benchmarks/compare.py --markdown results.json # the tables of docs/measured/speed.md
 
 Run it where stepladder is installed. Every rival gets a virtual environment of its own, with the
 same Keras and JAX. Results are written after each part; a part that is there already is replaced.

@@ -33,7 +33,7 @@ stepladder run study.toml --allow-code
 ```
 
 `--allow-code` says that you have read the code, which runs with your rights. Read a
-[training of your own](../docs/training.md) first, or have `stepladder init` write one.
+[training of your own](../docs/howto/own-training.md) first, or have `stepladder init` write one.
 """
 
 GALLERY = {

@@ -1,6 +1,6 @@
-"""The page of names, `docs/names.md`, made from the table of other names.
+"""The page of names, `docs/reference/names.md`, made from the table of other names.
 
-    python benchmarks/names_page.py --into docs/names.md
+    python benchmarks/names_page.py --into docs/reference/names.md
 
 `make docs` does the same. Without `--into` the page is printed.
 """
@@ -61,8 +61,9 @@ def _keras() -> Iterator[str]:
         if not field or field in Recipe.model_fields:
             yield f"| `{name}` | {text} |"
     yield from (f"| `{name}` | {text} |" for name, text in ARGUMENTS.items())
-    yield from ("", "Any other layer: [build the network yourself](networks.md). Any other "
-                "callback, optimizer or loss: [train it yourself](training.md).", "")  # fmt: skip
+    yield from ("", "Any other layer: [build the network yourself](../howto/keras-network.md). "
+                "Any other callback, optimizer or loss: [train it "
+                "yourself](../howto/own-training.md).", "")  # fmt: skip
 
 
 def main() -> None:

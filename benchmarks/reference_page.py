@@ -1,6 +1,6 @@
-"""The tables of keys in `docs/reference.md`, made from the JSON Schema of study files.
+"""The tables of keys in `docs/reference/study-file.md`, made from the JSON Schema of study files.
 
-    python benchmarks/reference_page.py --into docs/reference.md
+    python benchmarks/reference_page.py --into docs/reference/study-file.md
 
 `make docs` does the same. Without `--into` the tables are printed.
 """

@@ -1,20 +1,23 @@
-"""The page `docs/results.md`, made from the commands' own output.
+"""The page `docs/measured/results.md`, made from the commands' own output.
 
 Run with `python benchmarks/results_page.py --table DIR --fixed DIR --fair DIR --factorial DIR`,
 each the folder of a run: of `stepladder reproduce mnist-original`, `stepladder run mnist`,
 `stepladder run mnist-fair` and `stepladder run mnist --design factorial`. Parts whose folder is
-left out are left out of the page. `--into docs/results.md` writes it there. Nothing is trained.
+left out are left out of the page. `--into docs/measured/results.md` writes it there. Nothing is
+trained.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from stepladder.report.figures.base import dark_colours
 from stepladder.report.markdown import markdown_text
 from stepladder.trials.seeding import NUMERICS_VERSION
 
@@ -22,8 +25,8 @@ INTRODUCTION = f"""# Results
 
 What the built-in studies come to. This page is made by `python benchmarks/results_page.py` from
 the output of the commands that stand above each part, and nothing in it is typed. How each figure
-is worked out is in [Statistics](statistics.md). All of it was trained by version {NUMERICS_VERSION}
-of the arithmetic.
+is worked out is in [Statistics](../explanation/statistics.md). All of it was trained by version
+{NUMERICS_VERSION} of the arithmetic.
 """
 
 
@@ -110,6 +113,15 @@ def page(asked: argparse.Namespace) -> str:
     return "".join(made)
 
 
+def draw_effects(run: Path, into: Path) -> None:
+    """The README's picture on light and on dark paper: the effects of a run, as SVG."""
+    light = (run / "figures" / "effects.svg").read_text("utf-8")
+    dark = dark_colours()
+    drawn = re.sub("#[0-9a-f]{6}", lambda colour: dark.get(colour[0], colour[0]), light)
+    (into / "effects-light.svg").write_text(light, "utf-8")
+    (into / "effects-dark.svg").write_text(drawn, "utf-8")
+
+
 def main() -> None:
     """Prints the page, or writes it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -117,7 +129,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, metavar="DIR", help="folder of that run")
     parser.add_argument("--store", metavar="URL", help="store of the table's trials")
     parser.add_argument("--into", type=Path, metavar="FILE", help="where to write the page")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="where the README's go")
     asked = parser.parse_args()
+    if asked.pictures:
+        draw_effects(asked.fixed, asked.pictures)
     text = page(asked)
     if asked.into:
         asked.into.write_text(text, "utf-8")

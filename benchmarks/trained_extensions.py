@@ -6,7 +6,7 @@ Each study has two arms of one recipe, a small network for the 8 × 8 digits of 
 arms differ in their seed alone, so in everything random: split, initial weights, order. Each is
 judged at 5, 10, 20, 40 and 100 replicates, by the code that judges any study, and as if each
 judgement were the only one. It prints the table of "Really trained networks" in
-`docs/statistics.md`. All is on one core: 200 studies are 40,000 trainings of each recipe.
+`docs/measured/calibration.md`. All is on one core: 200 studies are 40,000 trainings of each recipe.
 """
 
 from __future__ import annotations

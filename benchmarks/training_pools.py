@@ -1,7 +1,7 @@
 """What the training examples themselves add to the spread, which no retraining on them shows.
 
 Run with `python benchmarks/training_pools.py [--studies N] [--pools N]`; it prints the tables of
-"The training examples" in `docs/statistics.md`.
+"The training examples" in `docs/measured/calibration.md`.
 
 The first simulates two arms that are equally good over all training sets: one reads the first half
 of the inputs, the other the second half, and labels depend on both alike. Each study has a pool of

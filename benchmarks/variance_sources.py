@@ -1,7 +1,7 @@
 """How often the intervals of `stepladder variance` hold the truth, by simulation.
 
 Run with `python benchmarks/variance_sources.py [--studies N]`; it prints the table of "Standard
-deviations by source" in `docs/statistics.md`. Seeds are fixed.
+deviations by source" in `docs/measured/calibration.md`. Seeds are fixed.
 """
 
 from __future__ import annotations

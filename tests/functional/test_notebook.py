@@ -14,7 +14,7 @@ from stepladder import InputError, Run
 from stepladder.report.dataframe import to_frame
 from stepladder.report.notebook import NotebookProgress, as_notebook_html, for_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "howto" / "notebook.ipynb"
 
 
 @pytest.mark.slow

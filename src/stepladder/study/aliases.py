@@ -316,7 +316,7 @@ TABLES = {
     "Techniques": _TECHNIQUES,
     "Commands and options": _COMMANDS,
 }
-"""Other names by the name here, separated by commas, as `docs/names.md` shows them."""
+"""Other names by the name here, separated by commas, as `docs/reference/names.md` shows them."""
 
 ALIASES = tuple(
     (alias, name)

@@ -152,7 +152,7 @@ def test_the_table_shows_what_is_reached_and_what_is_missed(results):
 
 
 def test_tables_go_between_the_marks_of_the_page(results):
-    page = (ROOT / "docs" / "speed.md").read_text("utf-8")
+    page = (ROOT / "docs" / "measured" / "speed.md").read_text("utf-8")
     once = shown.filled(page, shown.markdown(results))
     assert "| own order | floor | **40%** |" in once
     assert "Not measured on this version" not in once

@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from example_results import mnist_results
 
+import commands_page
 import names_page
 import reference_page
 import results_page
-from stepladder import Study
 from stepladder.report.json import as_json
 from stepladder.study.recipe import Recipe
 
 # The page of reference: its keys are those of the schema, its examples are studies.
 
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference.md").read_text("utf-8")
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+PAGE = (REFERENCE / "study-file.md").read_text("utf-8")
 
 
 def test_the_tables_of_the_page_are_those_of_the_schema():
@@ -25,7 +26,7 @@ def test_the_tables_of_the_page_are_those_of_the_schema():
 
 
 def test_the_page_of_names_is_that_of_the_tables():
-    page = (Path(__file__).parents[3] / "docs" / "names.md").read_text("utf-8")
+    page = (REFERENCE / "names.md").read_text("utf-8")
     assert page == names_page.page(), "run `make docs`"
     assert "| `silu` | swish |" in page
 
@@ -58,13 +59,20 @@ def test_a_page_without_its_marks_is_refused():
         reference_page.filled("# Reference")
 
 
-def test_the_examples_of_the_page_are_studies(tmp_path):
-    blocks = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    blocks = [block for block in blocks if block.startswith("name")]  # others are parts of one
-    assert len(blocks) > 3
-    for block in blocks:
-        (tmp_path / "study.toml").write_text(block, "utf-8")
-        assert len(Study.load(tmp_path / "study.toml").arms) == 3
+# The page of commands: the program's own help.
+
+
+def test_the_commands_of_the_page_are_those_of_the_program():
+    page = (REFERENCE / "commands.md").read_text("utf-8")
+    assert commands_page.filled(page) == page, "run `make docs`"
+
+
+def test_every_option_has_a_row_with_two_cells():
+    made = commands_page.commands()
+    rows = [line for line in made.splitlines() if line.startswith("| `")]
+    assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {4}
+    assert "| `--dry-run` | Print what a run would train, and stop. |" in rows
+    assert "### stepladder store check" in made
 
 
 # The page of results: both ladders side by side, from what the command prints as JSON.
@@ -99,6 +107,14 @@ def test_a_constant_answer_is_no_accuracy():
     fixed = arms(diagnosis=["answers 1 to every image"])
     table = results_page.side_by_side(fixed, arms(diagnosis=[]))
     assert table.count("*answers 1 to every image*") == len(fixed["arms"])
+
+
+def test_the_picture_of_the_readme_is_drawn_on_both_papers(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "effects.svg").write_text('<svg fill="#ffffff"/>', "utf-8")
+    results_page.draw_effects(tmp_path, tmp_path)
+    assert "#ffffff" in (tmp_path / "effects-light.svg").read_text("utf-8")
+    assert "#ffffff" not in (tmp_path / "effects-dark.svg").read_text("utf-8")
 
 
 def test_a_command_that_fails_ends_the_page():
