@@ -27,6 +27,7 @@ TABLES = {
     "ArraysDataset": "`dataset = { arrays … }`, as a run writes it of data from Python",
     "NamedDataset": "`dataset = { name … }`",
     "ImagesDataset": "`dataset = { images … }`",
+    "Splits": "`splits = { … }`",
     "JudgedMetric": "`metric = { … }`",
     "UserTrainer": "`trainer = { … }`",
     "Recipe": "`[base]`, and what a technique or an arm may change",
