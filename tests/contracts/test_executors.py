@@ -406,7 +406,7 @@ def test_data_are_sent_to_hosts_that_cannot_see_them(name, functions, stack, mon
     assert found["result"].test.accuracy == DATA.x_test.sum() / 1e6
     stored = functions.folder / "cache" / "stepladder" / "data" / DATA.fingerprint
     assert {file.name for file in stored.iterdir()} == {
-        "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"
+        "x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy", "facts.json"
     }  # fmt: skip
 
 

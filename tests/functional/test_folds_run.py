@@ -54,10 +54,11 @@ def test_folds_give_the_same_table_whatever_trains_them_and_in_how_many_runs(ste
     study = declare("folds", [], "", FOLDS)
     done = stepladder("run", study, "--out", "one", "--workers", "1")
     assert done.returncode == 0, done.stderr
-    assert "40 test" not in done.stdout
-    assert "6 replicates (3 folds × 2)" in done.stdout
-    assert "as wide as folds that overlap ask for" in done.stdout
-    assert "k-fold: each replicate is tested on other examples" in done.stdout
+    said = " ".join(stepladder("results", "one", "--explain").stdout.split())
+    assert "40 test" not in said
+    assert "6 replicates (3 folds × 2)" in said
+    assert "as wide as folds that overlap ask for" in said
+    assert "k-fold: each replicate is tested on other examples" in said
     one = stepladder.results("one")
     assert one["sizes"] == {"train": 32, "validation": 8, "test": 20}
     effect = one["arms"][1]["effect"]

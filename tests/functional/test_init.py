@@ -133,9 +133,10 @@ def test_an_npz_file_has_the_task_that_its_targets_allow(targets, task, place):
     ("name", "content", "said"),
     [
         ("no.csv", None, "found nothing"),
-        ("data.parquet", b"PAR1", 'pandas.read_parquet("data.parquet").to_csv("data.csv"'),
+        ("data.parquet", b"PAR1", "must be a complete Parquet file"),
+        ("data.xlsx", b"PK", 'pandas.read_excel("data.xlsx").to_csv("data.csv"'),
         ("empty.csv", b"", "must begin with a header row"),
-        ("words.csv", b"a,b\nred,1\nblue,2\n", "must have a number in column 'a'"),
+        ("words.csv", b"a,b\nred,1\n2,2\n3,2\n4,1\n", "must have a number in column 'a'"),
         ("ragged.csv", b"label,b\nx,1\ny\n", "must have 2 cells"),
         ("bytes.csv", b"a,b\n\xff,1\n", "must be text in UTF-8"),
         ("one.csv", b"label\n1\n2\n", "must have inputs and a label"),

@@ -110,5 +110,5 @@ def test_the_curves_shown_are_those_of_the_report():
     from stepladder.report.html import drawn
 
     results = mnist_results()
-    assert drawn(plots(results)["validation"]).light in as_notebook_html(results)
+    assert drawn(plots(results)["validation"]).source in as_notebook_html(results)
     assert not re.search(r'(src|href|srcset)="(?!data:)', as_notebook_html(results))

@@ -21,7 +21,8 @@ def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
     done = stepladder("run", "study.toml")
     assert done.returncode == 0, done.stderr
     assert "6 trials to train" in done.stderr
-    assert done.stdout.splitlines()[-1].startswith("+ He normal"), "the table is the last thing"
+    last = [line for line in done.stdout.splitlines() if not line.startswith(" ")][-1]
+    assert last.startswith("+ He normal"), "the table is the last thing"
     last = done.stderr.splitlines()[-3:]
     assert last[0] == f"Report:  {RUN}/report.html"
     assert last[1] == f"Explain: stepladder results {RUN} --explain"

@@ -49,7 +49,7 @@ def test_a_dry_run_tells_and_writes_nothing(in_process, made_up, place):
     before = sorted(place.rglob("*"))
     code, out, err = in_process("run", "study.toml", "--dry-run")
     assert code == 0
-    assert err.startswith("2 replicates of each arm: an effect cannot be distinguished")
+    assert "\n2 replicates of each arm: an effect cannot be distinguished" in err
     assert "small: 6 trials to train, " in out
     assert "known after the first epochs" in out
     assert sorted(place.rglob("*")) == before

@@ -14,7 +14,7 @@ from stepladder.files import visible
 from stepladder.report.wording import printable
 
 STEERS = "a\x1b[31mb\x1b]0;title\x07\x9b2J\u202ec\u200bd\u2066\ufeff\u00ade\u2028f"
-OF_RICH = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r+\n")
+OF_RICH = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r+\n|\r?\x1b\[\d?[KA]")
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u200b\u2028-\u202e\u2060-\u206f\ufeff]")
 
 

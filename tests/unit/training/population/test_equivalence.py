@@ -92,8 +92,7 @@ def fitted(trial, dataset, build):
     recipe = trial.recipe
     dataset = Prepared(dataset)(recipe.deskew)
     parts = split(
-        dataset.y_train,
-        dataset.classes,
+        dataset,
         trial.validation,
         recipe.train_examples,
         0,
