@@ -171,8 +171,8 @@ def main() -> NoReturn:
         click.echo(f"stepladder: {shorten(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        if isinstance(error.__cause__, LeftRunning):  # click makes an Abort of it
-            signals.ask_to_end(error.__cause__)
+        if isinstance(error, LeftRunning):
+            signals.ask_to_end(error)
         click.echo(_interrupted(sys.argv), err=True)
         sys.exit(signals.INTERRUPTED)
     except MemoryError:
@@ -197,9 +197,8 @@ def _execute() -> int | None:
         # With color click leaves names in a file as they are.
         code: int | None = command(standalone_mode=False, color=True)
     except Exception as error:
-        if signals.is_cause(error):
-            raise KeyboardInterrupt from error
-        raise
+        # click makes an Abort of it, and a library that calls us an error of its own.
+        raise signals.interruption_in(error) or error from None
     return code
 
 

@@ -30,17 +30,19 @@ def stop_cleanly() -> None:
             signal.signal(number, _first)
 
 
-def is_cause(error: BaseException) -> bool:
-    """Whether an error is an interruption that a library has wrapped into one of its own.
+def interruption_in(error: BaseException) -> KeyboardInterrupt | None:
+    """The interruption that a library has wrapped into an error of its own; None for others.
 
     Example:
         >>> error = ValueError("in a callback")
         >>> error.__cause__ = KeyboardInterrupt()
-        >>> is_cause(error), is_cause(ValueError())
-        (True, False)
+        >>> interruption_in(error), interruption_in(ValueError())
+        (KeyboardInterrupt(), None)
     """
     cause = error.__cause__
-    return cause is not None and (isinstance(cause, KeyboardInterrupt) or is_cause(cause))
+    if cause is None or isinstance(cause, KeyboardInterrupt):
+        return cause
+    return interruption_in(cause)
 
 
 def _first(number: int, frame: FrameType | None) -> None:
