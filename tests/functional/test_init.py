@@ -103,6 +103,17 @@ def test_label_and_task_are_guessed_and_told(columns, rows, label, task, in_proc
     assert (study.delta or 0) > 0
 
 
+def test_a_table_without_a_header_or_with_gaps_is_read_and_told(in_process, place):
+    rows = [["5.1", "0.2", "red"], ["4.9", "", "blue"]] * 10
+    (place / "bare.csv").write_text(table(["5.0", "0.1", "red"], rows))
+    code, out, _ = in_process("init", "--dataset", "bare.csv", "--into", "bare")
+    assert code == 0
+    assert "The first row is taken for an example" in out
+    assert "Missing values are replaced by medians" in out
+    dataset = Study.load(place / "bare/study.toml").dataset
+    assert (dataset.label, dataset.header, dataset.impute) == (-1, False, "median")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [CLASSES, NUMBERS], ids=["classes", "numbers"])
 def test_a_study_for_a_table_runs(rows, stepladder):

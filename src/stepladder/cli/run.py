@@ -144,7 +144,7 @@ def _what_next(
         yield f"Explain: stepladder results {shlex.quote(str(finished.folder))} --explain"
     asked, arms = finished.results.study, finished.results.arms
     is_open = any(arm.effect and arm.effect.verdict == "not enough replicates" for arm in arms)
-    if is_open and not asked.adaptive:
+    if is_open and not asked.adaptive and not asked.overlap:  # more folds bring no new data
         has_code = bool(asked.model_files) or asked.trainer is not None
         words = [study] if has_code else [str(finished.folder)]
         words += ["--out", str(out)] if has_code and out is not None else []

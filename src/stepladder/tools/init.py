@@ -151,12 +151,24 @@ def _source_of(path: Path) -> tuple[DatasetSource, tuple[str, ...]]:
 
 
 def _table_source(path: Path, key: str) -> tuple[TableDataset, tuple[str, ...]]:
-    label, reason, values = _guess_label(path, key)
+    header, first = True, ""
+    try:
+        label, reason, values = _guess_label(path, key, header)
+    except DataError as error:
+        if "header = false" not in str(error):
+            raise
+        header, first = False, " The first row is taken for an example: columns are numbered."
+        label, reason, values = _guess_label(path, key, header)
     is_measured = _is_measured(values)
     task: Task | None = "regression" if is_measured else None
     what = "numbers, a regression" if is_measured else f"{len(set(values)):,} classes"
-    notes: tuple[str, ...] = (f"The label is the column {name_in_list(label)} ({reason}): {what}.",)
-    values_of: dict[str, Any] = {key: str(path), "label": label, "test_share": 0.2, "task": task}
+    notes: tuple[str, ...] = (
+        f"The label is the column {name_in_list(label)} ({reason}): {what}.{first}",
+    )
+    values_of: dict[str, Any] = {
+        key: str(path), "label": label if header else -1, "test_share": 0.2, "task": task,
+        "header": header,
+    }  # fmt: skip
     source = TableDataset(**values_of)
     try:
         load(source)
@@ -168,10 +180,10 @@ def _table_source(path: Path, key: str) -> tuple[TableDataset, tuple[str, ...]]:
     return source, notes
 
 
-def _guess_label(path: Path, key: str) -> tuple[str, str, list[str]]:
+def _guess_label(path: Path, key: str, header: bool) -> tuple[str, str, list[str]]:
     """The column that is learnt, why, and its cells."""
     file: TableFile = (
-        DelimitedFile(path, Wanted((-1,)), header=True, separator=None, decimal=None)
+        DelimitedFile(path, Wanted((-1,)), header=header, separator=None, decimal=None)
         if key == "csv"
         else ColumnarFile(path, key)
     )
