@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from stepladder.report.figures.base import dark_colours
 from stepladder.report.markdown import markdown_text
 from stepladder.trials.seeding import NUMERICS_VERSION
 
@@ -114,12 +113,8 @@ def page(asked: argparse.Namespace) -> str:
 
 
 def draw_effects(run: Path, into: Path) -> None:
-    """The README's picture on light and on dark paper: the effects of a run, as SVG."""
-    light = (run / "figures" / "effects.svg").read_text("utf-8")
-    dark = dark_colours()
-    drawn = re.sub("#[0-9a-f]{6}", lambda colour: dark.get(colour[0], colour[0]), light)
-    (into / "effects-light.svg").write_text(light, "utf-8")
-    (into / "effects-dark.svg").write_text(drawn, "utf-8")
+    """The README's picture: the effects of a run, in the colours that its reader prefers."""
+    shutil.copyfile(run / "figures" / "effects.svg", into / "effects.svg")
 
 
 def main() -> None:

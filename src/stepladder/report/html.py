@@ -141,6 +141,10 @@ def as_html(results: Results, figures: Sequence[DrawnFigure] | None = None, date
     return rendered("report.html", {**_context(results, figures), "date": date})
 
 
+LIVE = ("live.html", "runs.html")
+"""Pages that ask the server again whether they have changed."""
+
+
 def rendered(template: str, context: dict[str, Any]) -> str:
     """A page of ours, everything in it escaped.
 
@@ -159,11 +163,12 @@ def rendered(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    script = _script()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    is_live = template in LIVE
+    script = script_of("live.js" if is_live else "report.js")
     environment.globals |= {
         "script_text": Markup(script),
-        "script_hash": f"sha256-{digest}",
+        "script_hash": digest_of(script),
+        "asks": "; connect-src 'self'" if is_live else "",
         "dark_figures": Markup(dark_style("figure")),
     }
     environment.filters["short"] = lambda text: truncate(text, NAME_LENGTH)
@@ -171,8 +176,14 @@ def rendered(template: str, context: dict[str, Any]) -> str:
     return environment.get_template(template).render(context)
 
 
-def _script() -> str:
-    return resources.files("stepladder.report").joinpath("templates/report.js").read_text("utf-8")
+def script_of(name: str) -> str:
+    """A script of our pages, by the name of its file."""
+    return resources.files("stepladder.report").joinpath(f"templates/{name}").read_text("utf-8")
+
+
+def digest_of(script: str) -> str:
+    """A script's digest, as a content security policy names it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def _in_groups(

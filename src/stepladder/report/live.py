@@ -5,41 +5,121 @@ They need no web server: `stepladder.tools.dashboard` serves them.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from stepladder.hpo.plan import SearchStatus
 from stepladder.hpo.results import mean_merit
 from stepladder.report.document import Table, numbers, words
-from stepladder.report.figures.base import Plot
-from stepladder.report.figures.search import thinned_plot
-from stepladder.report.html import drawn, rendered
+from stepladder.report.figures.search import course_plot, thinned_plot
+from stepladder.report.html import DrawnFigure, drawn, rendered
 from stepladder.report.search import LEADING, candidate_table, sampling_text, search_measure
 from stepladder.report.view import view_of
-from stepladder.report.wording import measure_of, plural, printable, truncate
-from stepladder.runs.results import Results
+from stepladder.report.wording import duration, measure_of, plural, printable, truncate
+from stepladder.runs.results import ArmResult, Results
 
 NAME_LENGTH = 120
 SECONDS = 5
+"""Between two loads of a page in a browser that runs no script; others ask each second."""
+
+
+class Progress(NamedTuple):
+    """How far a run is.
+
+    Attributes:
+        done: trials, or candidates of a search, that are done.
+        planned: all of them.
+        left: the time left in words, or empty.
+    """
+
+    done: int
+    planned: int
+    left: str = ""
+
+
+class ListedRun(NamedTuple):
+    """A run in the list of all runs.
+
+    Attributes:
+        name: of the run.
+        address: its part of the path of its page.
+        state: in a word or two.
+        stored: trials that are stored.
+        planned: all of its trials.
+        seconds: wall time that running it has taken.
+        problem: why it cannot be read, or empty.
+        study: name of its study.
+        scores: validation scores of its trials so far, in their order.
+        is_compared: whether it can be compared with another.
+    """
+
+    name: str
+    address: str
+    state: str
+    stored: int
+    planned: int
+    seconds: float
+    problem: str = ""
+    study: str = ""
+    scores: tuple[float, ...] = ()
+    is_compared: bool = False
+
+    @property
+    def trials(self) -> str:
+        """How many of its trials are stored."""
+        return f"{self.stored:,} of {self.planned:,}"
+
+    @property
+    def time(self) -> str:
+        """Its wall time in words."""
+        return duration(self.seconds)
+
+    @property
+    def spark(self) -> str:
+        """Its scores as places of a line in a box of 100 by 20; empty with fewer than two."""
+        finite = [score for score in self.scores if math.isfinite(score)]
+        if len(finite) < 2:
+            return ""
+        low, span = min(finite), (max(finite) - min(finite)) or 1.0
+        step = 100 / (len(finite) - 1)
+        return " ".join(
+            f"{place * step:.1f},{18 - 16 * (score - low) / span:.1f}"
+            for place, score in enumerate(finite)
+        )
+
+    @property
+    def spark_words(self) -> str:
+        """The line in words."""
+        finite = [score for score in self.scores if math.isfinite(score)]
+        return (
+            f"validation scores of {plural(len(finite), 'trial')}, "
+            f"{min(finite):.4g} to {max(finite):.4g}"
+        )
 
 
 def live_html(
-    results: Results, plots: Sequence[Plot], state: str, others: Sequence[tuple[str, str]]
-) -> str:
+    results: Results, figures: Sequence[DrawnFigure], state: str,
+    others: Sequence[tuple[str, str]], left: str = "",
+) -> str:  # fmt: skip
     """A study that trains: how far it is and its curves, on validation data alone.
 
     Args:
         results: so far, without test figures.
-        plots: the figures to show.
+        figures: those to show.
         state: of the run, in a word.
         others: names and addresses of the other runs.
+        left: the time left in words, or empty.
     """
     view = view_of(results)
+    planned = sum(max(arm.planned or results.study.replicates, arm.n) for arm in results.arms)
+    progress = Progress(sum(arm.n for arm in results.arms), planned, left)
+    parts = view.parts[::-1]  # by validation, arms are compared
     rows = tuple(
         (truncate(row.name, NAME_LENGTH), row.replicates,
-         *(getattr(row, part).text for part in view.parts),
-         "" if row.state == "waiting" else row.instead or "")
-        for row in view.rows
+         *(getattr(row, part).text for part in parts),
+         "" if row.state == "waiting" else _remark(arm, row.instead, results))
+        for row, arm in zip(view.rows, results.arms, strict=True)
     )  # fmt: skip
-    heads = [view.headings[part] for part in view.parts]
+    heads = [view.headings[part] for part in parts]
     seen = f"only training and validation {measure_of(results).name} are shown"
     if results.study.trainer is not None:
         seen = "no score on the test part is shown"
@@ -51,30 +131,42 @@ def live_html(
     return rendered("live.html", {
         "what": "a study", "title": view.title, "subtitle": view.subtitle, "status": view.status,
         "state": state, "table": Table("So far", columns, rows, note), "seconds": SECONDS,
-        "figures": [drawn(plot) for plot in plots], "others": others,
+        "figures": figures, "others": others, "progress": progress,
     })  # fmt: skip
 
 
-def search_live_html(status: SearchStatus, state: str, others: Sequence[tuple[str, str]]) -> str:
+def _remark(arm: ArmResult, instead: str | None, results: Results) -> str:
+    """That an arm has all its replicates, and what is to be noted of them."""
+    done = "done" if arm.n >= (arm.planned or results.study.replicates) else ""
+    return "; ".join(filter(None, [done, instead]))
+
+
+def search_live_html(
+    status: SearchStatus, state: str, others: Sequence[tuple[str, str]], left: str = ""
+) -> str:
     """A search that trains: how far it is and its leading candidates, on validation data alone.
 
     Args:
         status: so far.
         state: of the run, in a word.
         others: names and addresses of the other runs.
+        left: the time left in words, or empty.
     """
     study = status.record.study
     search = study.search
     assert search is not None
     whole = sum(candidate.is_whole for candidate in status.candidates)
-    plot = thinned_plot(status.candidates, None, search_measure(study))
+    measure = search_measure(study)
+    plots = (course_plot(status.candidates, measure),
+             thinned_plot(status.candidates, None, measure))  # fmt: skip
     return rendered("live.html", {
         "what": "a search", "title": printable(study.name),
         "subtitle": f"{printable(status.record.dataset)} · {status.over:,} of "
         f"{plural(status.planned, 'candidate')} done, {whole} of them trained to the end · "
         f"{sampling_text(search)}",
         "status": _part_text(status), "state": state, "table": _leading(status),
-        "seconds": SECONDS, "figures": [drawn(plot)] if plot else [], "others": others,
+        "seconds": SECONDS, "figures": [drawn(plot) for plot in plots if plot], "others": others,
+        "progress": Progress(status.over, status.planned, left),
     })  # fmt: skip
 
 
@@ -101,18 +193,20 @@ def _leading(status: SearchStatus) -> Table:
     return candidate_table("Leading so far", finite[:LEADING], status.baseline, measure, note)
 
 
-def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str = "") -> str:
-    """All runs: name, address, state, trials, time and problem of each.
+def runs_html(runs: Sequence[ListedRun], problem: str = "") -> str:
+    """All runs, each with its state, its trials, their validation scores and its time.
 
     Args:
-        rows: one a run.
+        runs: what to list.
         problem: why none can be read, or empty.
 
     Example:
         >>> "There is no run yet." in runs_html([])
         True
     """
-    training = sum(state == "training" for _, _, state, *_ in rows)
-    subtitle = plural(len(rows), "run") + (f", {training} of them training" if training else "")
-    context = {"rows": rows, "subtitle": subtitle, "problem": problem, "seconds": SECONDS}
-    return rendered("runs.html", context)
+    training = sum(run.state == "training" for run in runs)
+    subtitle = plural(len(runs), "run") + (f", {training} of them training" if training else "")
+    return rendered("runs.html", {
+        "runs": runs, "subtitle": subtitle, "problem": problem, "seconds": SECONDS,
+        "has_studies": any(run.study != run.name for run in runs),
+    })  # fmt: skip

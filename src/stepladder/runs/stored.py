@@ -89,6 +89,23 @@ def results_so_far(store: Store, name: str) -> Results:
     return judge(store, record, run_context(record).engine, "ui", is_look=False)
 
 
+def validation_scores(store: Store, name: str) -> tuple[float, ...]:
+    """Validation scores of a study's trials so far, in their order: no look at the test set.
+
+    Args:
+        store: where it is kept; nothing is written to it.
+        name: the study's name.
+
+    Raises:
+        StoreError: if the store does not hold the study, or cannot be read.
+    """
+    record = _stored_record(store, name)
+    trials = plan_all_phases(run_context(record), store).trials
+    outcomes, metric = store.outcomes([trial.id for trial in trials]), record.study.judged.name
+    found = (outcomes[trial.id] for trial in trials if trial.id in outcomes)
+    return tuple(outcome.score("validation", metric) for outcome in found)
+
+
 def _stored_record(store: Store, name: str | None) -> StudyRecord:
     studies = {record.study.name: record for record in store.studies()}
     if name is None and len(studies) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import os
 import secrets
@@ -11,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote
 
@@ -31,12 +32,21 @@ from stepladder.hpo.plan import SearchStatus, run_search_status, with_candidates
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.figures import figures_of
 from stepladder.report.figures.reported import PREFIX
-from stepladder.report.html import as_html
-from stepladder.report.live import live_html, runs_html, search_live_html
-from stepladder.report.wording import duration, printable
+from stepladder.report.html import DrawnFigure, as_html, digest_of, drawn, script_of
+from stepladder.report.live import ListedRun, live_html, runs_html, search_live_html
+from stepladder.report.progress import about
+from stepladder.report.wording import printable
 from stepladder.runs.folder import REPORT_NAME, STUDY_NAME, check_own, store_of
 from stepladder.runs.results import Results
-from stepladder.runs.stored import RunState, results_of, results_so_far, runs_in, runs_of, state_of
+from stepladder.runs.stored import (
+    RunState,
+    results_of,
+    results_so_far,
+    runs_in,
+    runs_of,
+    state_of,
+    validation_scores,
+)
 from stepladder.store import Store, check_place, is_missing, open_store
 from stepladder.study.study import Study
 
@@ -123,6 +133,20 @@ class Source:
         """
         return run_search_status(state, self.store)
 
+    def scores(self, state: RunState) -> tuple[float, ...]:
+        """Validation scores of a run's trials so far; none of a search, or on several data sets.
+
+        Raises:
+            StepladderError: if its store cannot be read.
+        """
+        if state.problem or state.is_search or not state.stored or not state.declared:
+            return ()
+        if state.folder is None:
+            with open_store(self.store or "", create=False, writes=False) as store:
+                return validation_scores(store, state.name)
+        with open_store(store_of(state.folder, self.store), create=False, writes=False) as store:
+            return validation_scores(store, state.name)
+
     def results(self, state: RunState) -> Results:
         """Results of a run; while it trains without any test figure, which would be a look.
 
@@ -151,8 +175,9 @@ class Source:
         return results_so_far(store, name)
 
 
-LEAST_SECONDS = 2.0
-SHARE = 0.05  # of one core's time that making one page may take
+LEAST_SECONDS = 0.8
+SHARE = 0.25  # of one core's time that making one page may take, at the lowest priority
+SHARE_OF_FIGURES = 0.05
 
 
 T = TypeVar("T")
@@ -177,6 +202,7 @@ class Cache(Generic[T]):
 
     Args:
         clock: seconds from any origin, never backwards.
+        share: of the time that making a value may take.
 
     Example:
         >>> pages = Cache()
@@ -184,9 +210,15 @@ class Cache(Generic[T]):
         ('page', 'page')
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, share: float = SHARE) -> None:
+        self.clock = clock
+        self._share = share
         self._entries: dict[Hashable, _Entry[T]] = {}
+
+    def peek(self, key: Hashable) -> tuple[T, Hashable] | None:
+        """The value of a key as it is, with its stamp; None where there is none yet."""
+        entry = self._entries.get(key)
+        return (entry.page.value, entry.page.stamp) if entry and entry.page else None
 
     def get(self, key: Hashable, stamp: Hashable, make: Callable[[], T]) -> T:
         """The value of a key.
@@ -200,7 +232,8 @@ class Cache(Generic[T]):
         entry = self._entries.setdefault(key, _Entry())  # atomic in CPython
         page = entry.page
         if page is not None and (
-            page.stamp == stamp or self._clock() - page.at < max(LEAST_SECONDS, page.cost / SHARE)
+            page.stamp == stamp
+            or self.clock() - page.at < max(LEAST_SECONDS, page.cost / self._share)
         ):
             return page.value
         if not entry.lock.acquire(blocking=page is None):
@@ -209,23 +242,25 @@ class Cache(Generic[T]):
         try:
             if entry.page is not None and entry.page is not page:
                 return entry.page.value  # another caller has made it meanwhile
-            start = self._clock()
+            start = self.clock()
             try:
                 value = make()
             except Exception:
                 if page is None:
                     raise
                 value, stamp = page.value, page.stamp
-            end = self._clock()
+            end = self.clock()
             entry.page = _Page(value, stamp, end, end - start)
             return value
         finally:
             entry.lock.release()
 
 
+_SCRIPTS = " ".join(f"'{digest_of(script_of(name))}'" for name in ("report.js", "live.js"))
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    f"script-src {_SCRIPTS}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -305,11 +340,19 @@ class Pages:
         source: where the runs are.
         cache: of pages.
         searches: how far the searches are that train.
+        scores: validation scores of runs.
+        figures: of studies that train, which are drawn less often than their tables are made.
+        begun: by run, when it was first seen training, and what was stored then.
     """
 
     source: Source
     cache: Cache[str]
     searches: Cache[SearchStatus] = field(default_factory=Cache)
+    scores: Cache[tuple[float, ...]] = field(default_factory=Cache)
+    figures: Cache[tuple[DrawnFigure, ...]] = field(
+        default_factory=lambda: Cache(share=SHARE_OF_FIGURES)
+    )
+    begun: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def runs(self) -> str:
         """Every run, with a link to it.
@@ -319,10 +362,32 @@ class Pages:
         """
         states = [with_candidates(state, self._search_status) for state in self.source.states()]
         return runs_html([
-            (key_of(state), as_address(key_of(state)), state.state,
-             f"{state.stored:,} of {state.planned:,}", duration(state.seconds), state.problem)
+            ListedRun(
+                key_of(state), as_address(key_of(state)), state.state, state.stored,
+                state.planned, state.seconds, state.problem, state.name, self._scores(state),
+                is_compared=state.state == "finished" and not state.is_search,
+            )
             for state in states
         ])  # fmt: skip
+
+    def _scores(self, state: RunState) -> tuple[float, ...]:
+        stamp = (state.stored, state.declared)
+        try:
+            return self.scores.get(key_of(state), stamp, lambda: self.source.scores(state))
+        except StepladderError:  # the list is shown without them
+            return ()
+
+    def _time_left(self, state: RunState) -> str:
+        """In words, by what was stored since it was first seen training; empty before that."""
+        now = self.cache.clock()
+        if state.state != "training":
+            self.begun.pop(key_of(state), None)
+            return ""
+        began, stored = self.begun.setdefault(key_of(state), (now, state.stored))
+        if state.stored <= stored:
+            return ""
+        seconds = (now - began) / (state.stored - stored) * (state.planned - state.stored)
+        return f"about {about(seconds)} left"
 
     def run(self, key: str) -> str | None:
         """One run: its report, or what is known while it trains; None for an unknown one.
@@ -336,14 +401,38 @@ class Pages:
         if state.is_search and not state.problem:
             return self._search(state)
         stamp = (state.state, state.stored, state.planned, state.declared)
-        return self.cache.get(("run", key), stamp, lambda: self._run(state))
+        if state.state == "finished":  # of a key of its own: it is shown at once
+            make = self.source.results
+            return self.cache.get(("report", key), stamp, lambda: as_html(make(state)))
+        figures, drawn_of = self._figures(state, stamp)
+        return self.cache.get(
+            ("run", key), (stamp, drawn_of), lambda: self._live(state, figures)
+        )  # fmt: skip
 
-    def _run(self, state: RunState) -> str:
-        results = self.source.results(state)
-        if state.state == "finished":
-            return as_html(results)
-        plots = [plot for plot in figures_of(results) if is_watched(plot.name)]
-        return live_html(results, plots, state.state, self._others(key_of(state)))
+    def _live(self, state: RunState, figures: Sequence[DrawnFigure]) -> str:
+        results, key = self.source.results(state), key_of(state)
+        left = self._time_left(state)
+        return live_html(results, figures, state.state, self._others(key), left)
+
+    def _figures(
+        self, state: RunState, stamp: Hashable
+    ) -> tuple[tuple[DrawnFigure, ...], Hashable]:
+        """Figures of a study that trains, and the stamp of what they show.
+
+        They are drawn anew beside the answer, so that no table waits for them.
+        """
+        key = key_of(state)
+
+        def draw() -> tuple[DrawnFigure, ...]:
+            plots = figures_of(self.source.results(state))
+            return tuple(drawn(plot) for plot in plots if is_watched(plot.name))
+
+        known = self.figures.peek(key)
+        if known is None:
+            return self.figures.get(key, stamp, draw), stamp
+        if known[1] != stamp:
+            Thread(target=self.figures.get, args=(key, stamp, draw), daemon=True).start()
+        return known
 
     def _search(self, state: RunState) -> str:
         """The page that a search has left, or how far it is."""
@@ -356,7 +445,8 @@ class Pages:
         stamp = (counted.state, status.over, status.part, status.stored, status.training)
         return self.cache.get(
             ("search", key_of(state)), stamp,
-            lambda: search_live_html(status, counted.state, self._others(key_of(state))),
+            lambda: search_live_html(status, counted.state, self._others(key_of(state)),
+                                     self._time_left(counted)),
         )  # fmt: skip
 
     def _search_status(self, state: RunState) -> SearchStatus:
@@ -414,7 +504,9 @@ def application(source: Source, token: str, port: int) -> Starlette:
 
     def endpoint(make: Callable[..., str | None]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            return await _answer(make, *map(unquote, request.path_params.values()))
+            known = request.headers.get("if-none-match")
+            keys = map(unquote, request.path_params.values())
+            return await _answer(make, *keys, known=known)
 
         return answer
 
@@ -428,8 +520,10 @@ def application(source: Source, token: str, port: int) -> Starlette:
     )
 
 
-async def _answer(make: Callable[..., str | None], *keys: str) -> Response:
-    """A page made in a thread; the page of a store that cannot be read says so and loads again."""
+async def _answer(
+    make: Callable[..., str | None], *keys: str, known: str | None = None
+) -> Response:
+    """A page made in a thread, or that it is `known` already; one that cannot be made says so."""
     try:
         text = await run_in_threadpool(make, *keys)
     except StepladderError as error:
@@ -439,7 +533,10 @@ async def _answer(make: Callable[..., str | None], *keys: str) -> Response:
         return HTMLResponse(runs_html([], printable(problem)), 500)
     if text is None:
         return PlainTextResponse("There is no such run, or it is not finished.", 404)
-    return HTMLResponse(text)
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()}"'
+    if known == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return HTMLResponse(text, headers={"ETag": tag})
 
 
 MOST_CONNECTIONS = 64

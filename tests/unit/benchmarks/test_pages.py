@@ -109,12 +109,16 @@ def test_a_constant_answer_is_no_accuracy():
     assert table.count("*answers 1 to every image*") == len(fixed["arms"])
 
 
-def test_the_picture_of_the_readme_is_drawn_on_both_papers(tmp_path):
+def test_the_picture_of_the_readme_is_that_of_the_run(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "effects.svg").write_text('<svg fill="#ffffff"/>', "utf-8")
     results_page.draw_effects(tmp_path, tmp_path)
-    assert "#ffffff" in (tmp_path / "effects-light.svg").read_text("utf-8")
-    assert "#ffffff" not in (tmp_path / "effects-dark.svg").read_text("utf-8")
+    assert (tmp_path / "effects.svg").read_text("utf-8") == '<svg fill="#ffffff"/>'
+
+
+def test_the_picture_of_the_readme_serves_light_and_dark_pages():
+    picture = (REFERENCE.parent / "images" / "effects.svg").read_text("utf-8")
+    assert "@media screen and (prefers-color-scheme: dark)" in picture
 
 
 def test_a_command_that_fails_ends_the_page():

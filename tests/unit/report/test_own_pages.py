@@ -11,6 +11,7 @@ from stepladder.errors import InputError
 from stepladder.report import pareto
 from stepladder.report.comparison import comparison_as_html, comparison_of
 from stepladder.report.figures import figures_of
+from stepladder.report.html import drawn
 from stepladder.report.live import live_html
 from stepladder.report.notebook import as_notebook_html
 from stepladder.report.tables import also_tables
@@ -30,7 +31,7 @@ def test_a_notebook_shows_the_metric_and_what_was_reported(reports):
 
 def test_the_live_page_shows_no_test_score():
     results = own_results()
-    page = live_html(results, figures_of(results)[:1], "training", [])
+    page = live_html(results, [drawn(figures_of(results)[0])], "training", [])
     assert "validation rmse (kWh)" in page
     assert "test rmse (kWh)" not in page
     assert "no score on the test part is shown" in page

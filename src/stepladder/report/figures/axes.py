@@ -32,11 +32,17 @@ BAR = 0.2
 LINE = 0.135
 """Inches that a line of small text takes."""
 
+LEAST_TICKS = 3
+"""On every numeric axis: two numbers do not tell whether it is linear."""
+
 LABEL_LENGTH = 30
 """Characters of a metric's name at an axis."""
 
 LABEL = 46
 """Characters beside a vertical axis."""
+
+LABEL_WIDTH = 52
+"""Characters of a line below a horizontal axis."""
 
 NAME_LENGTH = 60
 """Characters of a name in a text that describes a figure."""
@@ -111,7 +117,21 @@ def log_odds_ticks(low: float, high: float, apart: float = 0.09) -> list[float]:
     for tick in reversed([tick for tick in _TICKS if low <= tick <= high]):
         if not ticks or float(log_odds(ticks[-1]) - log_odds(tick)) >= apart * span:
             ticks.append(tick)
-    return ticks[::-1]
+    return ticks[::-1] if len(ticks) >= LEAST_TICKS else even_ticks(low, high)
+
+
+def even_ticks(low: float, high: float) -> list[float]:
+    """Round numbers at equal steps between two ends, three or more.
+
+    Example:
+        >>> even_ticks(1.7, 6.9)
+        [2.0, 4.0, 6.0]
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    steps = [1, 2, 2.5, 5, 10]
+    ticks = MaxNLocator(4, min_n_ticks=LEAST_TICKS, steps=steps).tick_values(low, high)
+    return [float(tick) for tick in ticks if low <= tick <= high]
 
 
 def set_ticks(axis: Axis, ticks: Sequence[float], style: str = "{:g}") -> None:
@@ -170,16 +190,10 @@ def score_axis(
         The unit, to be put behind the name of what is on the axis, and the power of ten that
         numbers are in.
     """
-    from matplotlib.ticker import MaxNLocator
-
     axis: Axis = getattr(axes, f"{which}axis")
     is_log = is_log_odds(values if points is None else points, shown)
     if shown.metric.is_fraction:
         accuracy_axis(axes, which, values, is_log=is_log)
-        low, high = axis.get_view_interval()
-        if is_log and not shown.is_accuracy and len(log_odds_ticks(low, high)) < 2:
-            ticks = MaxNLocator(4).tick_values(low, high)  # on so short a part it is all but linear
-            set_ticks(axis, [tick for tick in ticks if low <= tick <= high])
         if shown.metric.sign < 0 and not is_log:
             most = max((value for value in values if math.isfinite(value)), default=100.0)
             high = 100.0 if most > 50 else 10.0 * math.ceil((most + 2) / 10)
@@ -200,7 +214,7 @@ def _linear_axis(axes: Axes, axis: Axis, values: Sequence[float]) -> int:
     power = power_of(finite) if high - low > abs(high) / 1000 else 0
     axis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
     room = axes.get_position().width * WIDTH if axis is axes.xaxis else math.inf
-    for ticks in (5, 3, 2):
+    for ticks in (5, 4, 3):
         axis.get_major_locator().set_params(nbins=ticks)  # type: ignore[call-arg]
         if ticks * tick_width(axis) < 0.9 * room:
             break
@@ -283,13 +297,13 @@ def within_reach(points: Sequence[float], ends: Iterable[float], shown: Measure)
 
 
 def epoch_axis(axes: Axes, epochs: int) -> None:
-    """A horizontal axis of whole epochs, from 1."""
+    """A horizontal axis of whole epochs; at 0 nothing is trained yet."""
     from matplotlib.ticker import MaxNLocator
 
     epochs = max(1, epochs)
-    axes.set_xlim(0.5 if epochs < 10 else 0, epochs + (0.5 if epochs < 10 else 0.02 * epochs))
+    axes.set_xlim(0, max(1.02 * epochs, 2))
     axes.xaxis.set_major_locator(
-        MaxNLocator(nbins=4, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+        MaxNLocator(nbins=4, integer=True, min_n_ticks=LEAST_TICKS, steps=[1, 2, 5, 10])
     )
 
 
@@ -322,7 +336,7 @@ def log_ticks(low: float, high: float) -> list[float]:
                  if low <= step * 10.0**decade <= high]  # fmt: skip
         if len(ticks) <= _MOST_COSTS:  # there is room for them
             break
-    return ticks
+    return ticks if len(ticks) >= LEAST_TICKS else even_ticks(low, high)
 
 
 def effect_axis(axes: Axes, ends: Sequence[float], linear_within: float | None) -> int:
@@ -443,6 +457,13 @@ def row_axes(
     return axes, [sum(heights[:row]) + head + bar / 2 for row, head in enumerate(heads)]
 
 
+def label_rows(axes: Axes, text: str) -> None:
+    """The label below `row_axes`, on as many lines as it needs."""
+    lines = textwrap.wrap(text, LABEL_WIDTH)
+    add_space(axes.get_figure(root=True), below=LINE * (len(lines) - 1))  # type: ignore[arg-type]
+    axes.set_xlabel("\n".join(lines))
+
+
 def _lines(*texts: str) -> int:
     return 1 + max(text.count("\n") for text in texts)
 
@@ -481,6 +502,17 @@ def write_above(
         axes.annotate(text, (x, top), xycoords=("axes fraction", "data"), color=ink, va="top",
                       ha=align, linespacing=1.1, annotation_clip=False, zorder=6,
                       bbox=paper)  # fmt: skip
+
+
+def require_ticks(figure: Figure) -> None:
+    """Has every linear axis marked at three places or more, whatever its ends."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            locator = axis.get_major_locator()
+            if isinstance(locator, MaxNLocator):
+                locator.set_params(min_n_ticks=LEAST_TICKS)
 
 
 def add_space(figure: Figure, above: float = 0.0, below: float = 0.0) -> None:

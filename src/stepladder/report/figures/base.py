@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from stepladder.report.markdown import csv_text
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one kind of page.
+    """The colours of one kind of page; green and orange are those of verdicts alone.
 
     Attributes:
         paper: behind everything.
@@ -29,7 +30,7 @@ class Theme:
         grid: grid lines and the strip in which a difference does not matter.
         train: training accuracy.
         validation: validation accuracy.
-        arms: one colour after another for arms on one axis.
+        arms: one colour after another for arms on one axis; none is near to a verdict's.
         verdicts: colours by verdict.
         images: matplotlib's name for the colours of a grey image: ink on this paper.
         heat: matplotlib's name for the colours of a heat map, rising in lightness.
@@ -56,9 +57,9 @@ LIGHT = Theme(
     ink="#1c2128",
     muted="#656d78",
     grid="#e4e7eb",
-    train="#d55e00",
+    train="#656d78",
     validation="#0072b2",
-    arms=("#0072b2", "#d55e00", "#009e73", "#b0529a", "#3a3f47", "#2b9bd8", "#b87a00"),
+    arms=("#0072b2", "#b0529a", "#8f7a00", "#6a51c8", "#3a3f47", "#2b9bd8", "#c2185b"),
     verdicts={
         "helps": "#00795a",
         "hurts": "#c04a00",
@@ -74,9 +75,9 @@ DARK = Theme(
     ink="#e8ebef",
     muted="#9aa3af",
     grid="#2c333d",
-    train="#f08a3c",
+    train="#9aa3af",
     validation="#56b4e9",
-    arms=("#56b4e9", "#f08a3c", "#2cc79b", "#de8ec2", "#e8ebef", "#4f8fe0", "#e6b23c"),
+    arms=("#56b4e9", "#de8ec2", "#e0d040", "#a996f5", "#e8ebef", "#4f8fe0", "#ff6f91"),
     verdicts={
         "helps": "#2cc79b",
         "hurts": "#f08a3c",
@@ -182,6 +183,7 @@ ARM, TIP, GREY = "arm: ", "tip: ", "grey: "
 """What the `gid` of a part begins with: the arm it belongs to, by its number; a text that is shown
 to who points at it; an image of greys, which dark paper turns round."""
 
+_DRAWING = Lock()  # matplotlib's settings are those of the whole process
 PIXELS_PER_INCH = 220
 _PLACES = re.compile(r' (?:d|x|y|width|height|points|transform)="[^"]*"')
 _TOO_FINE = re.compile(r"(\.\d\d)\d+")  # beyond a hundredth of a point
@@ -257,23 +259,18 @@ def _compact(svg: bytes) -> str:
 
 def _render(plot: Plot, *kinds: str) -> list[bytes]:
     mpl = _import_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None, "Title": plot.words},
         "png": {"Software": None},
     }
-    with mpl.rc_context(), warnings.catch_warnings():
+    with _DRAWING, mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # a user's own settings must not change a report
         mpl.rcParams.update(settings(LIGHT))
         # Names may hold any script: SVG readers have fonts for it, PNG shows a box instead.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        figure = Figure()
-        FigureCanvasAgg(figure)
-        plot.draw(figure, LIGHT)
-        _write_title(figure, plot.title)
+        figure = figure_of(plot)
         images = []
         for kind in kinds:
             file = io.BytesIO()
@@ -282,14 +279,33 @@ def _render(plot: Plot, *kinds: str) -> list[bytes]:
     return images
 
 
+def figure_of(plot: Plot) -> Figure:
+    """A figure as matplotlib has it, on light paper, with its title; `settings` must be set."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from stepladder.report.figures.axes import require_ticks
+
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    plot.draw(figure, LIGHT)
+    _write_title(figure, plot.title)
+    require_ticks(figure)
+    return figure
+
+
 def _write_title(figure: Figure, title: str) -> None:
     """A title above a figure, which is understood alone when it is passed on."""
     from stepladder.report.figures.axes import MARGIN, add_space, wrap_text
 
-    text = wrap_text(title, 52, 2)
-    add_space(figure, above=0.06 + 0.17 * (1 + text.count("\n")))
-    width, height = figure.get_size_inches()
-    figure.text(MARGIN / width, 1 - 0.04 / height, text, size=9, weight="bold", va="top")
+    width, _ = figure.get_size_inches()
+    written = figure.text(MARGIN / width, 1, "", size=9, weight="bold", va="top")
+    for letters in (52, 44, 36):
+        written.set_text(wrap_text(title, letters, 2))
+        if written.get_window_extent().width < (width - 2 * MARGIN) * figure.dpi:
+            break
+    add_space(figure, above=0.06 + 0.17 * (1 + written.get_text().count("\n")))
+    written.set_y(1 - 0.04 / figure.get_size_inches()[1])
 
 
 def _import_matplotlib() -> Any:  # noqa: ANN401 - a module

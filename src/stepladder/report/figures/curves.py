@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepladder.report.figures.axes import (
+    LEAST_TICKS,
     NAME_LENGTH,
     WIDTH,
     accuracy_axis,
@@ -95,7 +96,7 @@ def loss_plot(results: Results) -> Plot | None:
         words=_words("loss", panels, _losses, shown.unit, 3),
         columns=("arm", "part", *BAND),
         rows=partial(_rows, panels, _losses),
-        draw=partial(_draw, panels, _losses, shown.label),
+        draw=partial(_draw, panels, _losses, f"{shown.label}{' (log)' if is_log else ''}"),
     )
 
 
@@ -225,7 +226,8 @@ def _draw(
     panels, is_loss = _choose_panels(panels), bands_of is _losses
     titles = [wrap_text(panel.name, 17) for panel in panels]
     left = 0.72 if is_loss and any(panel.shows_loss for panel in panels) else 0.52
-    places = panel_axes(figure, titles, height=0.95, left=left, bottom=0.42, top=0.18)
+    height = 0.95 if len(titles) > 2 else 1.2  # of one row, the label beside it needs more
+    places = panel_axes(figure, titles, height=height, left=left, bottom=0.42, top=0.18)
     values = [mean for panel in panels for band in bands_of(panel) for mean in band.mean]
     epochs = max((len(panel.epochs) for panel in panels), default=1)
     train_style = LineStyle(theme.train, LINES[1], width=1.1)
@@ -264,7 +266,7 @@ def _loss_axis(axes: Axes, values: Sequence[float], *, is_log: bool) -> None:
     low, high = 0.8 * min(positive), 1.25 * max(positive)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in (1, 3)]
     ticks = [tick for tick in ticks if low <= tick <= high]
-    set_ticks(axes.yaxis, ticks if len(ticks) > 1 else log_ticks(low, high))
+    set_ticks(axes.yaxis, ticks if len(ticks) >= LEAST_TICKS else log_ticks(low, high))
     axes.set_ylim(low, high)
 
 
@@ -397,7 +399,8 @@ def _draw_lines(
     means, is_loss = [mean for panel in panels for mean in panel.compared.mean], _shows_loss(panels)
     if is_loss:
         _loss_axis(axes, means, is_log=False)
-        axes.set_ylabel("validation mean squared error")
+        log = " (log)" if axes.get_yscale() == "log" else ""
+        axes.set_ylabel(f"validation mean squared error{log}")
     else:
         accuracy_axis(axes, "y", means, is_log=is_log, part="validation")
     align_label(axes)

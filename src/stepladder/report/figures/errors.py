@@ -187,7 +187,7 @@ def _draw_confusion(
         if row == column:
             draw_cell(axes, row, column, theme.grid, 1.0)
             continue
-        draw_cell(axes, row, column, theme.train, 0.05 + 0.75 * math.sqrt(count / most))
+        draw_cell(axes, row, column, theme.validation, 0.05 + 0.5 * math.sqrt(count / most))
         if count and size > 0.24:
             axes.text(column + 0.5, row + 0.5, number(float(count), 0 if count >= 10 else 1),
                       ha="center", va="center")  # fmt: skip

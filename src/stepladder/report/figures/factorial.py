@@ -17,6 +17,7 @@ from stepladder.report.figures.axes import (
     WIDTH,
     better_side,
     draw_cell,
+    label_rows,
     number_on_axis,
     power_of,
     row_axes,
@@ -131,7 +132,7 @@ def _draw_parts(readout: FactorialAnalysis, shown: Measure, figure: Figure, them
         axes.xaxis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
     if not shown.is_accuracy:
         label += f" in test {truncate(shown.name, LABEL_LENGTH)}"
-    axes.set_xlabel(f"{label}{unit_of_axis(shown, power)}{better_side(shown)}")
+    label_rows(axes, f"{label}{unit_of_axis(shown, power)}{better_side(shown)}")
 
 
 def _draw_orders(

@@ -16,7 +16,9 @@ from stepladder.report.figures.axes import (
     better_side,
     effect_axis,
     first_of,
+    label_rows,
     log_odds_note,
+    number_on_axis,
     row_axes,
     score_axis,
     thin_out,
@@ -253,7 +255,10 @@ def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
     for bar, name, middle in zip(bars, names, middles, strict=True):
         _draw_bar(axes, middle, bar, name, theme)
     name = truncate(shown.name, LABEL_LENGTH)
-    axes.set_xlabel(f"effect on test {name}{unit_of_axis(shown, power)}{better_side(shown)}")
+    within, log = forest.linear_within, ""
+    if within is not None:
+        log = f" (log beyond ±{number_on_axis(within / 10.0**power)})"
+    label_rows(axes, f"effect on test {name}{unit_of_axis(shown, power)}{log}{better_side(shown)}")
 
 
 def _name(bar: Bar) -> str:
@@ -392,7 +397,7 @@ def _draw_ladder(rungs: Sequence[Rung], shown: Measure, figure: Figure, theme: T
         for end in _finite(rung.row.test.mean, rung.row.test.low, rung.row.test.high, rung.reported)
     ), shown)  # fmt: skip
     unit, _ = score_axis(axes, "x", ends, shown, points=points)
-    axes.set_xlabel(f"test {truncate(shown.name, LABEL_LENGTH)}{unit}{better_side(shown)}")
+    label_rows(axes, f"test {truncate(shown.name, LABEL_LENGTH)}{unit}{better_side(shown)}")
     for name, text, middle, rung in zip(names, texts, middles, rungs, strict=True):
         if rung.below is not None and rung.below < len(rungs):
             start = rungs[rung.below].row.test.mean
@@ -421,7 +426,7 @@ def _rung_text(rung: Rung, shown: Measure) -> str:
 def _draw_rung(axes: Axes, rung: Rung, middle: float, texts: tuple[str, str], theme: Theme) -> None:
     row, test = rung.row, rung.row.test
     if rung.reported is not None:
-        axes.plot([rung.reported], [middle], marker="D", markersize=5, color=theme.train,
+        axes.plot([rung.reported], [middle], marker="D", markersize=5, color=theme.ink,
                   markerfacecolor="none", markeredgewidth=1.1, zorder=3)  # fmt: skip
     if test.low is not None and test.high is not None:
         axes.plot([test.low, test.high], [middle, middle], color=theme.ink, linewidth=1.8,

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.report.figures.axes import NAME_LENGTH, WIDTH, axes_at, wrap_text
+from stepladder.report.figures.axes import (
+    MARGIN,
+    NAME_LENGTH,
+    WIDTH,
+    add_space,
+    axes_at,
+    epoch_axis,
+    log_ticks,
+    panel_axes,
+    wrap_text,
+)
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import printable, truncate
 from stepladder.runs.results import ArmProbes, Results
@@ -23,7 +33,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 MOST_ARMS = 8
-LEFT, RIGHT, BOTTOM = 0.4, 0.82, 0.42  # inches
+LEFT = 0.4  # inches
 LEAST = 1e-9  # of the largest gradient: below it all is shown alike
 
 
@@ -173,7 +183,7 @@ def _draw_gradients(insides: Sequence[Inside], figure: Figure, theme: Theme) -> 
     low = max(float(values.min()) if len(values) else 0.1, LEAST * high)
     norm = LogNorm(low if low < high else high / 10, high)
     maps = [np.maximum(arm.gradients, low) for arm in insides]
-    _heat_maps(figure, insides, maps, norm, "gradient norm", theme)
+    _heat_maps(figure, insides, maps, norm, "gradient norm (log)", theme)
 
 
 def _draw_units(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None:
@@ -187,38 +197,32 @@ def _heat_maps(
     figure: Figure, insides: Sequence[Inside], maps: Sequence[Floats], norm: Normalize, label: str,
     theme: Theme,
 ) -> None:  # fmt: skip
-    """A heat map an arm, side by side, first layers in one line, and their colours."""
+    """A heat map an arm, first layers in one line, and below all of them their colours."""
     rows = max(values.shape[1] for values in maps)
-    high = max(rows * 0.2, 0.9)
-    names = [wrap_text(inside.name, 17) for inside in insides]
-    longest = max(len(line) for name in names for line in name.split("\n"))
-    figure.set_size_inches(WIDTH, BOTTOM + high + 0.26 + 0.042 * longest)  # names slant above
-    gap = 0.08
-    width = min((WIDTH - LEFT - RIGHT - gap * (len(maps) - 1)) / len(maps), 1.2)
-    for place, (name, values) in enumerate(zip(names, maps, strict=True)):
+    names = [wrap_text(inside.name, 22) for inside in insides]
+    panels = panel_axes(figure, names, height=max(rows * 0.13, 0.5), left=LEFT, bottom=0.32)
+    most = max(len(values) for values in maps)
+    for axes, values in zip(panels, maps, strict=True):
         epochs, layers = values.shape
-        height = high * layers / rows
-        axes = axes_at(figure, LEFT + place * (width + gap), BOTTOM + high - height, width, height)
         image = axes.imshow(values.T, cmap=theme.heat, norm=norm, aspect="auto",
                             interpolation="nearest",
                             extent=(0.5, epochs + 0.5, layers + 0.5, 0.5))  # fmt: skip
         axes.grid(visible=False)
         axes.spines[["left", "bottom"]].set_visible(False)
-        axes.set_xticks(sorted({1, epochs}))
-        labels = axes.get_xticklabels()
-        labels[0].set_horizontalalignment("left")
-        labels[-1].set_horizontalalignment("right")
+        epoch_axis(axes, most)
+        axes.set_xlim(0.5, max(most, 2) + 0.5)
+        axes.set_ylim(rows + 0.5, 0.5)
         axes.set_yticks([1, layers][:layers], ["first", "last"][:layers])
-        axes.tick_params(length=0, labelleft=place == 0)
-        axes.annotate(name, (0.5, 1), xytext=(-4, 4), xycoords="axes fraction",
-                      textcoords="offset points", rotation=40, rotation_mode="anchor",
-                      ha="left", va="bottom", linespacing=1.0, annotation_clip=False)  # fmt: skip
-    end = LEFT + len(maps) * (width + gap) - gap
-    figure.text((LEFT + end) / 2 / WIDTH, 0.03 / figure.get_size_inches()[1], "epoch", size=8,
-                ha="center")  # fmt: skip
-    bar = figure.colorbar(image, cax=axes_at(figure, end + 0.1, BOTTOM, 0.09, high),
-                          format=lambda value, _: f"{value:g}")  # fmt: skip
+    add_space(figure, below=0.45)
+    height = figure.get_size_inches()[1]
+    figure.text(0.5, 0.48 / height, "epoch", size=8, ha="center")
+    bar = figure.colorbar(
+        image, cax=axes_at(figure, LEFT, 0.33, WIDTH - LEFT - MARGIN, 0.09),
+        orientation="horizontal", format=lambda value, _: f"{value:g}",
+    )  # fmt: skip
     bar.outline.set_visible(False)
     bar.ax.minorticks_off()
     bar.ax.tick_params(length=2)
+    if norm.vmin:  # a logarithmic scale
+        bar.set_ticks(log_ticks(norm.vmin, norm.vmax or math.inf))
     bar.set_label(label, size=7.5)

@@ -222,15 +222,33 @@ def _draw(
     for spot in spots:
         _draw_spot(axes, spot, theme, spot.test >= least)
     named = list(inside) if len(spots) <= EVERY_ARM_UP_TO else list(front[-EVERY_ARM_UP_TO:])
-    axes.set_xlabel(cost.label)
+    axes.set_xlabel(cost.label + " (log)" * (axes.get_xscale() == "log"))
     named.sort(key=lambda spot: -shown.metric.sign * spot.test)
-    for place, spot in enumerate(named, start=1):
-        axes.annotate(str(place), (spot.cost, spot.test), xytext=(5, 3), zorder=5,
-                      textcoords="offset points", color=_colour(spot, theme))  # fmt: skip
+    _number_spots(figure, axes, named, theme)
     name_ends(figure, [
         End(spot.test, f"{place} {spot.name}", LineStyle(_colour(spot, theme), "", "o"))
         for place, spot in enumerate(named, start=1)
     ], shown, power)  # fmt: skip
+
+
+_SHIFTS = [(x, 3 + 9 * step) for step in (0, -1, 1, -2, 2, -3, 3) for x in (5, -10)]
+"""Points from a mark to its number, the best place first."""
+
+
+def _number_spots(figure: Figure, axes: Axes, named: Sequence[Spot], theme: Theme) -> None:
+    """Numbers beside marks, none over another."""
+    taken: list[tuple[float, float]] = []
+    for place, spot in enumerate(named, start=1):
+        pixels = axes.transData.transform((spot.cost, spot.test))
+        x, y = pixels * 72 / figure.dpi
+        free = [
+            (right, up) for right, up in _SHIFTS
+            if all(abs(x + right - a) > 10 or abs(y + up - b) >= 9 for a, b in taken)
+        ]  # fmt: skip
+        right, up = (free or _SHIFTS)[0]
+        taken.append((x + right, y + up))
+        axes.annotate(str(place), (spot.cost, spot.test), xytext=(right, up), zorder=5,
+                      textcoords="offset points", color=_colour(spot, theme))  # fmt: skip
 
 
 def _colour(spot: Spot, theme: Theme) -> str:

@@ -20,6 +20,7 @@ from stepladder.report.figures.axes import (
     axes_at,
     better_side,
     first_of,
+    label_rows,
     number_on_axis,
     outer_labels,
     power_of,
@@ -306,7 +307,7 @@ def _draw_labels(
         accuracy_axis(axes, "x", values, is_log=False)
     else:
         unit, _ = score_axis(axes, "x", values, measure)
-    axes.set_xlabel(f"test {measure.name}{unit}{better_side(measure)}")
+    label_rows(axes, f"test {measure.name}{unit}{better_side(measure)}")
     low, high = axes.get_xlim()
     for one in scores:
         if one.label not in labels:

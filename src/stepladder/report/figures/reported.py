@@ -252,7 +252,7 @@ def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int | None
         axes.set_yscale("log")
         axes.set_ylim(low / 1.25, high * 1.25)
         set_ticks(axes.yaxis, log_ticks(low / 1.25, high * 1.25))
-        axes.set_ylabel(axis_label(name, unit_of_axis(shown)))
+        axes.set_ylabel(axis_label(name, f"{unit_of_axis(shown)} (log)"))
         return None
     unit, power = score_axis(
         axes, "y", [*means, *within_reach(means, ends, shown)], shown, points=means

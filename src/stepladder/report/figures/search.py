@@ -17,6 +17,7 @@ from stepladder.report.figures.axes import (
     WIDTH,
     accuracy_axis,
     axes_at,
+    even_ticks,
     is_high,
     log_odds,
     log_odds_note,
@@ -176,14 +177,19 @@ def _draw_plateau(
         _score_axis(axes, [*whole, best], measure)
         _draw_slice(axes, result, part, theme)
         _mark_best(axes, best)
-    figure.supylabel(_label(measure), x=0.05 / WIDTH)
+    is_log = _is_log(measure, [*whole, best])
+    figure.supylabel(_label(measure) + LOG_ODDS * is_log, x=0.05 / WIDTH)
 
 
 def _mark_best(axes: Axes, best: float) -> None:
     """A tick at the best score, in the place of any that it would cover."""
     to_axes = axes.transData - axes.transAxes
-    height = {y: to_axes.transform((0, y))[1] for y in map(float, [*axes.get_yticks(), best])}
-    ticks = [y for y in height if y == best or abs(height[y] - height[best]) > 0.15]
+    ticks, heights = [best], [to_axes.transform((0, best))[1]]
+    for tick in map(float, [*axes.get_yticks(), *even_ticks(*axes.get_ylim())]):
+        height = to_axes.transform((0, tick))[1]
+        if all(abs(height - other) > 0.15 for other in heights):
+            ticks.append(tick)
+            heights.append(height)
     axes.set_yticks(ticks, [f"{y:.4g}" for y in ticks])
 
 
@@ -202,11 +208,13 @@ def _draw_slice(axes: Axes, result: SearchResult, part: Slice, theme: Theme) -> 
             alpha=0.85 if is_top else 0.5,
         )  # fmt: skip
     best = [place for candidate, place in part.drawn if candidate is result.winner]
-    axes.plot(best, [_shown(measure, result.searched)] * len(best), "D", color=theme.train,
+    axes.plot(best, [_shown(measure, result.searched)] * len(best), "D", color=theme.ink,
               markersize=4.6, zorder=5)  # fmt: skip
     axes.set_xlim(-0.06, 1.06)
     ticks = _ticks(part.dimension)
     axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
+    if len(ticks[-1][1]) > 4:  # in the middle below its tick, it would be cut off
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
 
 
 def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
@@ -229,7 +237,7 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
 def _draw_parallel(
     result: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
 ) -> None:
-    axes = single_axes(figure, 2.0, 0.36, 0.52, bottom=0.15 + 4 * LINE)
+    axes = single_axes(figure, 2.0, 0.36, 0.52, bottom=0.15 + 5.2 * LINE)
     axes.set(xlim=(0, len(slices)), ylim=(-0.04, 1.04), xticks=[], yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)
     places = [dict(part.drawn) for part in slices]
@@ -242,22 +250,24 @@ def _draw_parallel(
     for candidate, percent in zip(reversed(leading), reversed(percents), strict=True):
         line = [*(place.get(candidate, math.nan) for place in places), heights(scale(percent))]
         width, colour, alpha, order = (
-            (1.8, theme.train, 1.0, 4) if candidate is result.winner
+            (1.8, theme.ink, 1.0, 4) if candidate is result.winner
             else (1.0, theme.validation, 0.8, 3) if result.is_top(candidate)
             else (0.6, theme.muted, 0.3, 3)
         )  # fmt: skip
         axes.plot(range(len(line)), line, marker="o", markersize=2.4 if alpha > 0.3 else 1.4,
                   markeredgewidth=0, linewidth=width, color=colour, alpha=alpha,
                   zorder=order)  # fmt: skip
-    names = [*(part.name for part in slices), _label(measure)]
+    label = _label(measure) + LOG_ODDS * _is_log(measure, percents)
+    names = [*(part.name for part in slices), label]
     digits = (1, 2) if measure.metric.is_fraction else (measure.digits, measure.digits)
     marked = sorted({round(end, places) for end, places in zip(ends, digits, strict=True)})
     ticks = [*(_ticks(part.dimension) for part in slices),
              [(float(heights(scale(value))), f"{value:g}") for value in marked]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
         axes.axvline(column, color=theme.muted, linewidth=0.6, zorder=1)
-        down = 2 + 72 * 2.2 * LINE * (column % 2)  # in turns, so that none is over the next
-        axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -down),
+        # In turns, so that none is over the next; the last, which is the longest, below.
+        down = 2 + 72 * 2.2 * LINE * ((len(names) - column) % 2)
+        axes.annotate(wrap_text(name.replace("_", " "), 13, 3), (column, 0), xytext=(0, -down),
                       xycoords=("data", "axes fraction"), textcoords="offset points",
                       va="top", ha="center", annotation_clip=False)  # fmt: skip
         for place, text in marks:
@@ -267,6 +277,8 @@ def _draw_parallel(
                           bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.4,
                                 "alpha": 0.75})  # fmt: skip
 
+
+LOG_ODDS = " (log-odds)"
 
 FLOOR = 0.1
 """Share of the candidates' figures that the axis may leave out, below, so that the others part."""
@@ -309,6 +321,49 @@ def thinned_plot(
         rows=partial(_rung_rows, candidates, measure),
         draw=partial(_draw_rungs, drawn, leader, epochs, measure),
     )
+
+
+def course_plot(candidates: Sequence[Candidate], measure: Measure) -> Plot | None:
+    """The best score so far, candidate by candidate; None where fewer than two have a score.
+
+    Args:
+        candidates: of the search, as far as they were trained.
+        measure: how scores are shown.
+    """
+    scored = [candidate for candidate in candidates if math.isfinite(candidate.score)]
+    if len(scored) < 2:
+        return None
+    scores = [_shown(measure, candidate.score) for candidate in scored]
+    sign = measure.metric.sign
+    best = (sign * np.maximum.accumulate(sign * np.array(scores))).tolist()
+    numbers = [candidate.number for candidate in scored]
+    return Plot(
+        name="course",
+        title="The best so far",
+        caption=f"Points: the latest validation {measure.name} of each candidate, on the first "
+        "replicate, in the order in which they were drawn; the line: the best of all so far. "
+        "While the line still rises, more candidates may be worth their time."
+        f"{_note(measure, best)}",
+        words=f"{plural(len(scored), 'candidate')}; the best so far has "
+        f"{value_of(measure, best[-1] / measure.metric.scale)}.",
+        columns=("candidate", "validation", "best"),
+        rows=lambda: zip(numbers, scores, best, strict=True),
+        draw=partial(_draw_course, numbers, scores, best, measure),
+    )
+
+
+def _draw_course(
+    numbers: Sequence[int], scores: Sequence[float], best: Sequence[float], measure: Measure,
+    figure: Figure, theme: Theme,
+) -> None:  # fmt: skip
+    axes = single_axes(figure, 2.0, LEFT, 0.2, top=0.12)
+    ordered = sorted(scores, key=lambda value: measure.metric.sign * value)
+    _score_axis(axes, ordered[int(FLOOR * len(ordered)) :], measure, has_label=True)
+    axes.plot(numbers, scores, "o", color=theme.muted, markersize=3, markeredgewidth=0, alpha=0.7)
+    axes.step(numbers, best, where="post", color=theme.validation, linewidth=1.5)
+    axes.set_xlim(min(numbers) - 0.5, max(numbers) + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    axes.set_xlabel("candidate")
 
 
 def _rung_rows(candidates: Sequence[Candidate], measure: Measure) -> Iterable[tuple[object, ...]]:
@@ -355,7 +410,7 @@ def _score_axis(
         margin = 0.05 * (max(finite) - min(finite)) or 0.05 * abs(finite[0]) or 1.0
         axes.set_ylim(min(finite) - margin, max(finite) + margin)
     if has_label:
-        axes.set_ylabel(_label(measure) + (" (log-odds)" if _is_log(measure, values) else ""))
+        axes.set_ylabel(_label(measure) + LOG_ODDS * _is_log(measure, values))
 
 
 def _draw_rungs(
@@ -375,7 +430,7 @@ def _draw_rungs(
         rungs = sorted(candidate.rungs.items())
         is_best = candidate is leader
         width, colour, alpha, order = (
-            (1.8, theme.train, 1.0, 4) if is_best
+            (1.8, theme.ink, 1.0, 4) if is_best
             else (1.0, theme.validation, 0.75, 3) if candidate.is_whole
             else (0.6, theme.muted, 0.4, 2)
         )  # fmt: skip
@@ -383,7 +438,7 @@ def _draw_rungs(
                   marker="o", markersize=3.2 if is_best else 2.2, markeredgewidth=0,
                   linewidth=width, color=colour, alpha=alpha, zorder=order)  # fmt: skip
     set_ticks(axes.xaxis, epochs, "{:,.0f}")
-    axes.set_xlabel("epochs")
+    axes.set_xlabel("epochs (log)")
 
 
 def search_figures(result: SearchResult) -> list[Plot]:
@@ -442,7 +497,7 @@ def _draw_expected(result: SearchResult, figure: Figure, theme: Theme) -> None:
               markevery=[len(mean) - 1])  # fmt: skip
     steps = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000]
     set_ticks(axes.xaxis, [*(step for step in steps if step <= most / 2), most], "{:,.0f}")
-    axes.set_xlabel("candidates, best of")
+    axes.set_xlabel("candidates, best of (log)")
     for count in sorted({1, round(math.sqrt(most)), most}):  # the time of training them
         axes.annotate(
             duration(count * result.seconds_each), (count, 1), xytext=(0, 4),
@@ -464,9 +519,9 @@ def _draw_fresh(axes: Axes, result: SearchResult, fresh: FormattedNumber, theme:
     dots = [result.study.judged.scale * value for value in result.fresh.values]
     axes.plot([0.45] * len(dots), dots, ".", color=theme.muted, markersize=3, markeredgewidth=0)
     if fresh.low is not None and fresh.high is not None:
-        axes.plot([0, 0], [fresh.low, fresh.high], color=theme.train, linewidth=1.8)
-    axes.plot([0], [fresh.mean], "D", color=theme.train, markersize=4)
-    axes.set_xlabel("fresh", size=7.5, color=theme.train)
+        axes.plot([0, 0], [fresh.low, fresh.high], color=theme.ink, linewidth=1.8)
+    axes.plot([0], [fresh.mean], "D", color=theme.ink, markersize=4)
+    axes.set_xlabel("fresh", size=7.5, color=theme.ink)
 
 
 def _importance_plot(result: SearchResult) -> Plot | None:

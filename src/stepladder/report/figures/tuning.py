@@ -79,11 +79,10 @@ def _draw(tuned: Tuned, shown: Measure, figure: Figure, theme: Theme) -> None:
     panels = panel_axes(figure, titles, height=1.0, left=0.52, bottom=0.5)
     for axes, arm in zip(panels, arms, strict=True):
         unit = _draw_arm(axes, arm, tuned, shown, theme)
-    if shown.metric.is_fraction:
-        unit = ", %"
     name = f"validation {truncate(shown.name, LABEL_LENGTH)}"
     label = axis_label(name, unit, better_words(shown))
-    outer_labels(figure, tuned.fields[0].replace("_", " "), label)
+    log = " (log)" if axes.get_xscale() == "log" else ""
+    outer_labels(figure, f"{tuned.fields[0].replace('_', ' ')}{log}", label)
 
 
 def _title(arm: ArmTuning) -> str:
@@ -107,7 +106,7 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, shown: Measure, theme: T
                   markeredgewidth=0, zorder=1)  # fmt: skip
     if arm.declared[0] in best:
         axes.plot([arm.declared[0]], [scale * best[arm.declared[0]].mean], "D", markersize=5.5,
-                  color=theme.train, markerfacecolor=theme.paper, zorder=3)  # fmt: skip
+                  color=theme.ink, markerfacecolor=theme.paper, zorder=3)  # fmt: skip
     axes.plot([arm.chosen[0]], [scale * best[arm.chosen[0]].mean], "o", markersize=4.2,
               color=theme.validation, zorder=4)  # fmt: skip
     return unit
