@@ -210,7 +210,7 @@ def test_pages_written_by_hand_are_as_short_as_they_promise():
     made = ("names.md", "techniques.md", "commands.md", "study-file.md", "literature.md")
     by_hand = [page for page in PAGES if page.startswith("docs/") and not page.endswith(made)]
     measured = [page for page in by_hand if page.startswith("docs/measured/")]
-    assert sum(map(words_of, {*by_hand} - {*measured})) <= 21_500
+    assert sum(map(words_of, {*by_hand} - {*measured})) <= 22_000
 
 
 # What the pages say is run.
