@@ -362,7 +362,7 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
             ("answer", "The answer"),
             *([("figures", "Figures")] if figures else []),
             ("unknown", "What is not known"),
-            ("again", "Run it again"),
+            ("details", "Details"),
         ],
         "answer": _search_answer(result),
         "looked_again": looks_text(result) if is_looked_again(result) else "",
