@@ -35,6 +35,12 @@ def pytest_collection_modifyitems(config, items):
         )
 
 
+@pytest.fixture(autouse=True)
+def _no_columns(monkeypatch):
+    """The width of a terminal that tests are started from is not that of their output."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium without a window, the system's own; its event loop ends with the module."""

@@ -106,6 +106,7 @@ class Command:
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
         self.environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+        self.environment.pop("COLUMNS", None)  # those of where tests are started
         self.started: list[subprocess.Popen] = []
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen:
