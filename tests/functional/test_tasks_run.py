@@ -100,7 +100,7 @@ def test_a_regression_is_exported_and_predicts_in_its_own_unit(options, stepladd
         assert done.returncode == 0, done.stderr
         card = (place / "m.md").read_text("utf-8")
         assert "1 value in the targets' own unit, of `y`." in card
-        assert "answers all 30 test examples as" in card
+        assert "answers all 30 test rows as" in card
         assert "Calibration" not in card
         np.save(place / "x.npy", np.array([[2, 0, 0], [-2, 0, 0]], np.float32))
         told.append(stepladder("predict", "m.keras", "x.npy", "--format", "json").stdout)
@@ -138,7 +138,7 @@ def test_two_classes_with_one_unit_are_exported_and_predicted(loss, stepladder, 
     done = stepladder("export", "runs/pair", "--arm", "+ loss", "--to", "m.keras")
     assert done.returncode == 0, done.stderr
     card = (place / "m.md").read_text("utf-8")
-    assert "answers all 30 test examples as" in card
+    assert "answers all 30 test rows as" in card
     assert "image" not in card.partition("## Recipe")[0]
     np.save(place / "x.npy", np.array([[3, 3, 0], [-3, -3, 0]], np.float32))
     told = json.loads(stepladder("predict", "m.keras", "x.npy", "--format", "json").stdout)
