@@ -78,7 +78,7 @@ def test_notes_on_the_data_and_the_commonest_class_stay_with_the_results(steplad
     assert done.returncode == 0, done.stderr
     assert note in done.stderr
     assert note not in stepladder("run", "pair.toml").stderr  # nothing is left to train
-    shown = stepladder("results", "runs/pair")
+    shown = stepladder("results", "runs/pair", "--explain")
     assert shown.stdout.count("The commonest class alone reaches a test accuracy of") == 1
     value = json.loads(stepladder("results", "runs/pair", "--format", "json").stdout)
     assert value["data_notes"] == [note]
