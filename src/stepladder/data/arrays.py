@@ -22,7 +22,8 @@ from stepladder.data.cells import to_number
 from stepladder.data.dataset import Dataset, Task, assemble, list_names
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
-from stepladder.data.tables import class_names, drawn_rows, read_table
+from stepladder.data.rows import draw_test_rows
+from stepladder.data.tables import class_names, read_table
 from stepladder.errors import DataError, StudyError
 from stepladder.study.sources import ArraysDataset, TableDataset
 
@@ -575,7 +576,7 @@ def drawn_test(name: str, examples: Examples, test_share: float, task: Task | No
         names = class_names(Path(name), Counter(texts), is_declared=task is not None, is_drawn=True)
         number = {text: place for place, text in enumerate(names)}
         y = strata = np.array([number[text] for text in texts], np.int32)
-    test = drawn_rows(strata, test_share)
+    test = draw_test_rows(strata, test_share)
     made = assemble(name, x_train=inputs[~test], y_train=y[~test], x_test=inputs[test],
                     y_test=y[test], task=task)  # fmt: skip
     return replace(made, class_names=names or made.class_names, columns=columns,

@@ -19,10 +19,9 @@ import numpy.typing as npt
 
 from stepladder.data.dataset import Dataset, Labels, list_names
 from stepladder.data.memory import check_memory, free_memory
-from stepladder.data.splits import allocate, pick
+from stepladder.data.rows import draw_test_rows
 from stepladder.errors import DataError
 from stepladder.files import name_in_list, open_regular
-from stepladder.trials.seeding import generator
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -441,11 +440,7 @@ def _divide(
             f"{root}: each class must have an image in the training and one in the test part, "
             f"found a single image of {list_names(single)}; add images or remove the class"
         )
-    # One stream for good, as of tables: the test part changes with neither seed nor replicate.
-    random = generator(0, 0, "split", 1)
-    total = round((TEST_SHARE if test_share is None else test_share) * len(train.labels))
-    shares = allocate(counts, total, random.permutation(len(counts)))
-    chosen = pick(train.labels, counts, np.clip(shares, 1, counts - 1), random)
+    chosen = draw_test_rows(train.labels, TEST_SHARE if test_share is None else test_share)
     for part, rows_of_part in (("train", ~chosen), ("test", chosen)):
         kept = [file for file, is_kept in zip(train.files, rows_of_part, strict=True) if is_kept]
         parts[part] = _Part(kept, train.labels[rows_of_part])

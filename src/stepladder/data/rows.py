@@ -178,17 +178,33 @@ def _held_out(
     if times is not None:
         latest, _ = _sorted_by_time(name, times, [min(max(round((1 - share) * rows), 1), rows - 1)])
         return np.asarray(latest == 1)
-    # One stream for good: see `divide_rows`.
-    random = generator(0, 0, "split", 1)
     if groups is not None:
         if len(np.unique(groups)) < 2:
             raise DataError(
                 f"{name}: must have two groups or more, so that no group stands in two parts, "
                 "found one group in every row; leave group out"
             )
+        random = generator(0, 0, "split", 1)  # one stream for good: see `divide_rows`
         return hold_out_groups(strata, groups, max(1, round(share * rows)), random)
-    counts = np.bincount(strata)
-    shares = allocate(counts, round(share * rows), random.permutation(len(counts)))
+    return draw_test_rows(strata, share)
+
+
+def draw_test_rows(strata: _Ints, share: float) -> _Mask:
+    """A stratified test part: each stratum has a row in either part.
+
+    Args:
+        strata: class of each row, from 0, two rows or more of each; 0 for all without classes.
+        share: of the rows, for the test part.
+
+    Example:
+        >>> int(draw_test_rows(np.array([0, 1, 0, 1]), 0.5).sum())
+        2
+    """
+    # One stream for good: see `divide_rows`.
+    random = generator(0, 0, "split", 1)
+    strata = strata.astype(np.uint16 if len(strata) and strata.max() < 2**16 else np.int32)
+    counts = np.bincount(strata)  # of 16 bits: such are sorted ten times as fast
+    shares = allocate(counts, round(share * len(strata)), random.permutation(len(counts)))
     return pick(strata, counts, np.clip(shares, 1, counts - 1), random)
 
 

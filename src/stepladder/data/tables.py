@@ -27,10 +27,9 @@ from stepladder.data.columnar import ColumnarFile, FrameFile, unnamed_index
 from stepladder.data.dataset import Dataset, Images, Labels, Targets, list_names
 from stepladder.data.delimited import DelimitedFile, Wanted
 from stepladder.data.memory import check_memory
-from stepladder.data.rows import NO_KEYS, RowKeys, allocate, pick
+from stepladder.data.rows import NO_KEYS, RowKeys, draw_test_rows
 from stepladder.data.splits import divide_by_keys
 from stepladder.errors import DataError
-from stepladder.trials.seeding import generator
 
 if TYPE_CHECKING:
     from stepladder.study.sources import TableDataset
@@ -471,7 +470,7 @@ class _Reading:
         if self._source.test_share is not None:
             own = parts == 0
             strata = targets[own] if self._is_classes else np.zeros(int(own.sum()), np.int32)
-            parts[np.flatnonzero(own)[drawn_rows(strata, self._source.test_share)]] = 2
+            parts[np.flatnonzero(own)[draw_test_rows(strata, self._source.test_share)]] = 2
         if not (parts == 2).any():
             raise DataError(
                 f"{self._path}: must have a test part, found neither test nor test_share; write "
@@ -721,17 +720,6 @@ def _check_columns(file: TableFile, wanted: Wanted, left_out: set[str], part: st
             f"{file.path}: the label column must not be left out, found {both[0]!r} in ignore; "
             "remove it there"
         )
-
-
-def drawn_rows(strata: Labels, test_share: float) -> _Rows:
-    """Whether each row is in the test part; each stratum has a row in either part."""
-    # One stream for good: a test part that changed with the seed or the replicate would leak
-    # test rows into training.
-    random = generator(0, 0, "split", 1)
-    strata = strata.astype(np.uint16 if len(strata) and strata.max() < 2**16 else np.int32)
-    counts = np.bincount(strata)  # of 16 bits: such are sorted ten times as fast
-    shares = allocate(counts, round(test_share * len(strata)), random.permutation(len(counts)))
-    return pick(strata, counts, np.clip(shares, 1, counts - 1), random)
 
 
 def _measured(text: str, decimal: str) -> float:
