@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data.cache import StoredDataset, cache_root
-from stepladder.data.cells import to_number
-from stepladder.data.dataset import Dataset, Task, assemble, list_names
+from stepladder.data.cells import in_order
+from stepladder.data.dataset import Dataset, Task, assemble, list_names, refuse_unknown
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
 from stepladder.data.rows import draw_test_rows
@@ -355,35 +355,15 @@ def _is_missing(value: object) -> bool:
     return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _in_order(texts: Iterable[str]) -> list[str]:
-    """Names of classes in the order of the numbers where all are numbers, else of the texts."""
-    names = sorted(set(texts))
-    try:
-        numbers = {text: to_number(text) for text in names}
-    except ValueError:
-        return names
-    return (
-        sorted(names, key=numbers.__getitem__)
-        if all(map(math.isfinite, numbers.values()))
-        else names
-    )
-
-
 def _number_texts(
     name: str, texts: Mapping[str, list[str]]
 ) -> tuple[dict[str, _Array], tuple[str, ...]]:
     """Numbers of the classes of each part, and their names; the training part has all of them."""
-    names = _in_order(texts["train"])
+    names = in_order(texts["train"])
     number = {text: place for place, text in enumerate(names)}
     numbers: dict[str, _Array] = {}
     for part, labels in texts.items():
-        unknown = sorted(set(labels) - set(number))
-        if unknown:
-            raise DataError(
-                f"{name}: y_{part} must hold only classes that y_train holds, found "
-                f"{list_names(unknown)} in y_{part} alone; add training examples of them or remove "
-                "them"
-            )
+        refuse_unknown(name, f"y_{part}", sorted(set(labels) - set(number)))
         numbers[part] = np.array([number[text] for text in labels], np.int32)
     return numbers, tuple(names)
 

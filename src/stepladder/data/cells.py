@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +69,27 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def are_numbers(texts: Iterable[str]) -> bool:
+    """Whether all texts are finite numbers.
+
+    Example:
+        >>> are_numbers(["1", "2.5"]), are_numbers(["1", "nan"])
+        (True, False)
+    """
+    return all(is_number(text) and math.isfinite(float(text)) for text in texts)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of classes, each once: numbers in their order, where there are texts in that of the text.
+
+    Example:
+        >>> in_order(["10", "9", "10"]), in_order(["10", "9", "a"])
+        (['9', '10'], ['10', '9', 'a'])
+    """
+    ordered = sorted(set(names))
+    return sorted(ordered, key=float) if are_numbers(ordered) else ordered
 
 
 def numbers(array: _Array, decimal: str = ".") -> npt.NDArray[np.float64] | None:

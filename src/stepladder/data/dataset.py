@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -503,11 +503,21 @@ def join_targets(name: str, y_train: _Array, y_val: _Array | None, task: Task | 
             f"{val.shape[1]}; prepare both parts alike"
         )
     if train.ndim == 1:
-        _refuse_unknown(name, "y_val", np.setdiff1d(val, train))
+        refuse_unknown(name, "y_val", np.setdiff1d(val, train))
     return np.concatenate([train, val])
 
 
-def _refuse_unknown(name: str, part: str, classes: _Array) -> None:
+def refuse_unknown(name: str, part: str, classes: Iterable[object]) -> None:
+    """Refuses classes of another part that no training example has.
+
+    Args:
+        name: what the dataset is called.
+        part: whose classes they are, such as `y_test`.
+        classes: that the training part lacks; often none.
+
+    Raises:
+        DataError: if there are some.
+    """
     unknown = [str(value) for value in classes]
     if unknown:
         raise DataError(
@@ -588,7 +598,7 @@ def _number_classes(
 ) -> tuple[Labels, Labels, tuple[str, ...]]:
     train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
     values, numbers = np.unique(train, return_inverse=True)
-    _refuse_unknown(name, "y_test", np.setdiff1d(test, values))
+    refuse_unknown(name, "y_test", np.setdiff1d(test, values))
     class_names = tuple(str(value) for value in values)
     _check_class_names(name, class_names, "classification")
     return numbers.astype(np.int32), np.searchsorted(values, test).astype(np.int32), class_names

@@ -22,8 +22,6 @@ from stepladder.data.rows import (
     number_groups,
     read_times,
 )
-from stepladder.data.rows import allocate as allocate  # names of this module too
-from stepladder.data.rows import pick as pick
 from stepladder.errors import DataError, StudyError
 from stepladder.trials.seeding import generator
 

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data.cells import (
+    are_numbers,
     booleans,
     codes_of,
+    in_order,
     is_date,
     is_number,
     numbers,
@@ -762,10 +764,8 @@ def class_names(
             f"{path}: must have at least 2 classes, found {next(iter(counts))!r} in every row; "
             "check the label column"
         )
-    names = sorted(counts)
-    numeric = all(is_number(name) and np.isfinite(float(name)) for name in names)
+    names, numeric = in_order(counts), are_numbers(counts)
     if numeric:
-        names.sort(key=float)
         _check_numeric_names(path, names, not is_declared)
     rare = [f"{name[:80]!r}" for name in names if counts[name] < 2]
     if rare and is_drawn:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stepladder.data import splits, synthetic, validation_examples
 from stepladder.data.dataset import own_data
-from stepladder.data.splits import allocate
+from stepladder.data.rows import allocate
 from stepladder.errors import StudyError
 
 LABELS = np.repeat(np.arange(4, dtype=np.int32), (40, 30, 20, 10))

@@ -574,30 +574,6 @@ def first_of(texts: Sequence[str], most: int, rest: str) -> str:
     return "; ".join([*texts[:most], *more])
 
 
-def spread_labels(
-    heights: Sequence[float], sizes: Sequence[float], ceiling: float = 1.0
-) -> list[float]:
-    """Rising middles of labels, moved as little as needed so that none covers another.
-
-    Args:
-        heights: where the middles should be, rising.
-        sizes: how high each label is, in the same unit.
-        ceiling: what the middle of the highest may not exceed.
-
-    Example:
-        >>> spread_labels([0.25, 0.5], [0.5, 0.5])
-        [0.25, 0.75]
-    """
-    middles: list[float] = []
-    for index, height in enumerate(heights):
-        least = middles[-1] + (sizes[index - 1] + sizes[index]) / 2 if middles else height
-        middles.append(max(height, least))
-    for index in reversed(range(len(middles))):
-        middles[index] = min(middles[index], ceiling)
-        ceiling = middles[index] - (sizes[index - 1] + sizes[index]) / 2
-    return middles
-
-
 def thin_out(values: Sequence[float], most: int) -> list[float]:
     """Sorted values, evenly thinned out to `most` of them, the least and the greatest kept.
 

@@ -2,7 +2,6 @@ import csv
 import io
 import math
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from stepladder.report.figures.axes import (
     log_odds,
     log_odds_ticks,
-    spread_labels,
     thin_out,
     wrap_text,
 )
@@ -160,22 +158,6 @@ def test_log_odds_make_halving_the_errors_one_step():
 def test_from_98_to_99_and_a_half_the_ticks_can_be_read():
     assert log_odds_ticks(97.5, 99.6) == [98, 99, 99.5]
     assert log_odds_ticks(11, 97.6)[-1] == 95
-
-
-heights = st.lists(st.floats(0, 1), max_size=8).map(sorted)
-
-
-@given(heights, st.lists(st.sampled_from([0.05, 0.1]), min_size=8, max_size=8))
-def test_labels_stand_apart_and_in_order(wanted, sizes):
-    placed = spread_labels(wanted, sizes[: len(wanted)])
-    for place, (low, high) in enumerate(pairwise(placed)):
-        assert high - low >= (sizes[place] + sizes[place + 1]) / 2 - 1e-9
-    assert all(height <= 1 + 1e-9 for height in placed)
-
-
-def test_a_label_alone_stays_where_it_is():
-    assert spread_labels([0.97], [0.1]) == [0.97]
-    assert spread_labels([0.1, 0.9], [0.1, 0.1]) == [0.1, 0.9]
 
 
 @given(st.text(max_size=300), st.integers(3, 40), st.integers(1, 3))
