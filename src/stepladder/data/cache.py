@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ import numpy as np
 import platformdirs
 
 from stepladder.data.dataset import ARRAYS, Dataset
+from stepladder.data.rows import Folds
 from stepladder.errors import StepladderError
 from stepladder.files import atomic_write, load_json
 from stepladder.version import __version__
@@ -74,21 +75,23 @@ class StoredDataset:
         return dataset.fingerprint == self.fingerprint
 
     @classmethod
-    def find(cls, root: Path, fingerprint: str) -> Dataset | None:
+    def find(
+        cls, root: Path, fingerprint: str, written: Mapping[str, Any] | None = None
+    ) -> Dataset | None:
         """The dataset of a fingerprint, where a folder holds all of it; None elsewhere.
 
         Args:
             root: folder of datasets.
             fingerprint: of the one that is looked for.
+            written: its facts as `_to_json` gives them; those beside the arrays when None.
         """
         folder = root / fingerprint
         try:
-            facts = load_json(folder / _FACTS)
+            facts = _from_json(load_json(folder / _FACTS) if written is None else written)
             arrays = tuple(name for name in ARRAYS if (folder / f"{name}.npy").is_file())
-            stored = cls(folder, fingerprint, {name: _as_tuple(fact) for name, fact in
-                                               facts.items()}, arrays)  # fmt: skip
+            stored = cls(folder, fingerprint, facts, arrays)
             return stored.load() if stored.is_whole() else None
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, LookupError):
             return None
 
     def at(self, root: Path) -> "StoredDataset":
@@ -112,8 +115,16 @@ def cache_root() -> Path | None:
         return None
 
 
-def _as_tuple(fact: object) -> object:
-    return tuple(fact) if isinstance(fact, list) else fact
+def _to_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: asdict(fact) if isinstance(fact, Folds) else fact for name, fact in facts.items()}
+
+
+def _from_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: tuple(value) if isinstance(value, list) else value
+             for name, value in values.items()}  # fmt: skip
+    if folds := facts.get("folds"):
+        facts["folds"] = Folds(tuple(folds["sizes"]), folds["is_forward"])
+    return facts
 
 
 def store_dataset(dataset: Dataset, root: Path, is_cache: bool = True) -> StoredDataset:
@@ -142,7 +153,7 @@ def store_dataset(dataset: Dataset, root: Path, is_cache: bool = True) -> Stored
                     np.save(stream, getattr(dataset, name), allow_pickle=False)
                     stream.flush()
                     os.fsync(stream.fileno())
-            (part / _FACTS).write_text(json.dumps(dict(stored.facts)), "utf-8")
+            (part / _FACTS).write_text(json.dumps(_to_json(stored.facts)), "utf-8")
             part.rename(stored.folder)
         except BaseException as error:
             shutil.rmtree(part, ignore_errors=True)
@@ -177,12 +188,7 @@ class RememberedFiles:
             return None
         try:
             values = load_json(root / f"{self._key}.json")
-            facts = {name: tuple(value) if isinstance(value, list) else value
-                     for name, value in values["facts"].items()}  # fmt: skip
-            fingerprint = str(values["fingerprint"])
-            folder, arrays = root / fingerprint, tuple(values["arrays"])
-            stored = StoredDataset(folder, fingerprint, facts, arrays)
-            return stored.load() if stored.is_whole() else None
+            return StoredDataset.find(root, str(values["fingerprint"]), values["facts"])
         except (OSError, ValueError, LookupError, TypeError, AttributeError, StepladderError):
             return None
 
@@ -193,8 +199,7 @@ class RememberedFiles:
             return
         with suppress(OSError, StepladderError):  # without a writable cache it is read again
             stored = store_dataset(dataset, root)
-            values = {"fingerprint": stored.fingerprint, "facts": stored.facts,
-                      "arrays": stored.arrays}  # fmt: skip
+            values = {"fingerprint": stored.fingerprint, "facts": _to_json(stored.facts)}
             atomic_write(root / f"{self._key}.json", json.dumps(values).encode())
 
     def _state(self) -> str | None:

@@ -11,6 +11,7 @@ from dataset_files import csv_text
 from pyarrow import feather, ipc, parquet
 
 from stepladder.data import load
+from stepladder.data.cache import StoredDataset, store_dataset
 from stepladder.errors import DataError, StudyError
 from stepladder.study.sources import TableDataset
 
@@ -399,6 +400,25 @@ def test_an_unchanged_file_is_not_read_again(tmp_path, monkeypatch):
     os.utime(path, ns=(0, 2 * 10**18))
     assert load(TableDataset(**table)).fingerprint == first.fingerprint
     assert OPENED
+
+
+def test_folds_of_a_large_table_are_remembered_and_stored(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "watched.csv"
+    path.write_text("a,y\n" + "1.25,p\n2.25,q\n" * 300_000)
+    os.utime(path, ns=(0, 10**18))
+    table = TableDataset(csv=str(path), label="y")
+    first = load(table, 5)
+    sys.addaudithook(watch)
+    OPENED.clear()
+    again = load(table, 5)
+    assert not OPENED
+    assert again.folds == first.folds
+    assert again.fingerprint == first.fingerprint
+    stored = store_dataset(first, tmp_path / "kept")
+    assert stored.load().folds == first.folds
+    found = StoredDataset.find(tmp_path / "kept", first.fingerprint)
+    assert (found.folds, found.fingerprint) == (first.folds, first.fingerprint)
 
 
 @pytest.mark.parametrize("small", [True, False])
