@@ -9,6 +9,7 @@ import contextlib
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -53,10 +54,21 @@ def missing() -> str | None:
     return None if os.geteuid() == 0 else "Slurm tests need root, which starts jobs of users"
 
 
+def _free_port() -> int:
+    """A port that, with the next one, nobody listens at; daemons of another run may be there."""
+    for port in range(16817, 17817, 2):
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + 1))
+            return port
+    raise AssertionError("Slurm needs two free ports, found none from 16817 to 17816")
+
+
 class SlurmServer:
     """Daemons of one node, in a folder of their own; `environment` has its commands use them."""
 
-    def __init__(self, port: int = 16817) -> None:
+    def __init__(self) -> None:
+        port = _free_port()
         self.place = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.place.chmod(0o755)
         node = platform.node().partition(".")[0]

@@ -158,9 +158,14 @@ def _parts(
                 "found several parts; leave one of them out"
             )
         return together
-    given = {"train": data, "val": validation, "test": test}
-    return {part: _examples(name, part, value, label)
-            for part, value in given.items() if value is not None}  # fmt: skip
+    all_parts = {"train": data, "val": validation, "test": test}
+    given = {part: value for part, value in all_parts.items() if value is not None}
+    other = next((value for value in given.values() if not _is_frame(value)), None)
+    if label is not None and other is not None:
+        raise DataError(
+            f"{name}: label is a column of a frame, found it beside {_kind(other)}; leave it out"
+        )
+    return {part: _examples(name, part, value) for part, value in given.items()}
 
 
 def _together(name: str, data: _Value) -> dict[str, Examples] | None:
@@ -178,8 +183,8 @@ def _together(name: str, data: _Value) -> dict[str, Examples] | None:
         if pairs and all(isinstance(part, tuple) and len(part) == 2 for part in data):
             values = [*data[0], *data[1]]  # as keras.datasets loads them
         elif pairs and all(_is_iterated(part) for part in data):
-            return {"train": _examples(name, "train", data[0], None),
-                    "test": _examples(name, "test", data[1], None)}  # fmt: skip
+            return {"train": _examples(name, "train", data[0]),
+                    "test": _examples(name, "test", data[1])}  # fmt: skip
         elif pairs:
             return None
         else:
@@ -195,13 +200,12 @@ def _together(name: str, data: _Value) -> dict[str, Examples] | None:
             for place, part in enumerate(names)}  # fmt: skip
 
 
-def _examples(name: str, part: str, value: _Value, label: str | Sequence[str] | None) -> Examples:
+def _examples(name: str, part: str, value: _Value) -> Examples:
     """Inputs and targets of one value that holds both."""
     if _is_frame(value):
-        return _of_frame(name, value, label)
-    if label is not None:
         raise DataError(
-            f"{name}: label is a column of a frame, found it beside {_kind(value)}; leave it out"
+            f"{name}: a frame must have its label named, found no label among "
+            f'{list_names(list(map(str, value.columns)))}; give label="…", or x and y apart'
         )
     if _is_bunch(value):
         return of_bunch(value)
@@ -230,25 +234,6 @@ def _is_series(value: _Value) -> bool:
 
 def _is_bunch(value: _Value) -> bool:
     return isinstance(value, Mapping) and "data" in value and "target" in value
-
-
-def _of_frame(name: str, frame: _Value, label: str | Sequence[str] | None) -> Examples:
-    columns = [str(column) for column in frame.columns]
-    labels = [label] if isinstance(label, str) else list(label or ())
-    missing = [column for column in labels if column not in columns]
-    if not labels or missing:
-        found = f"no column {missing[0]!r}" if missing else "no label"
-        raise DataError(
-            f"{name}: a frame must have its label named, found {found} among "
-            f'{list_names(columns)}; give label="…", or x and y apart'
-        )
-    inputs = [column for column in frame.columns if str(column) not in labels]
-    if not inputs:
-        raise DataError(f"{name}: a frame must have inputs and a label, found the label alone; "
-                        "add columns of numbers")  # fmt: skip
-    targets = [column for column in frame.columns if str(column) in labels]
-    ordered = sorted(targets, key=lambda column: labels.index(str(column)))
-    return Examples(frame[inputs], frame[ordered] if len(ordered) > 1 else frame[ordered[0]])
 
 
 def of_bunch(bunch: Mapping[str, _Value]) -> Examples:

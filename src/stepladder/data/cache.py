@@ -120,8 +120,8 @@ def _to_json(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {name: tuple(value) if isinstance(value, list) else value
-             for name, value in values.items()}  # fmt: skip
+    facts: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                             for name, value in values.items()}  # fmt: skip
     if folds := facts.get("folds"):
         facts["folds"] = Folds(tuple(folds["sizes"]), folds["is_forward"])
     return facts

@@ -82,7 +82,7 @@ def are_numbers(texts: Iterable[str]) -> bool:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Names of classes, each once: numbers in their order, where there are texts in that of the text.
+    """Names of classes, each once: numbers in their own order, texts in that of the text.
 
     Example:
         >>> in_order(["10", "9", "10"]), in_order(["10", "9", "a"])
