@@ -17,7 +17,7 @@ from stepladder.errors import InputError
 )  # fmt: skip
 @click.option(
     "--dataset", metavar="FILE",
-    help="Write a study of the built-in networks on a CSV or .npz file of your own.",
+    help="Write a study of the built-in networks on a table, a .npz file or a folder of images.",
 )  # fmt: skip
 @click.option(
     "--into", "folder", type=PLACE, default=Path(), metavar="FOLDER",

@@ -65,7 +65,7 @@ class Commands(click.Group):
 def _meant_command(args: list[str], names: list[str]) -> str:
     """What to type in place of words of which the first is no command."""
     from stepladder.runs.folder import is_run  # only for this message: pydantic and SQLAlchemy
-    from stepladder.study.loading import BUILT_IN_STUDIES, BUILT_IN_TABLES
+    from stepladder.study.loading import BUILT_IN_STUDIES, BUILT_IN_TABLES, is_data
     from stepladder.study.schema import did_you_mean
 
     word, *others = args
@@ -75,7 +75,7 @@ def _meant_command(args: list[str], names: list[str]) -> str:
     commands = {
         "reproduce": word in BUILT_IN_TABLES,
         "run": word in BUILT_IN_STUDIES or path.suffix == ".toml",
-        "init --dataset": path.suffix in (".csv", ".npz"),
+        "init --dataset": is_data(path),
         "init --template": word in ("keras", "pytorch", "sklearn"),
         "results": is_run(path),
     }

@@ -344,12 +344,21 @@ def _study_in(folder: Path, what: str) -> Path:
 _DATA = (".npz", ".xlsx", ".npy")
 
 
+def is_data(path: Path) -> bool:
+    """Whether a file holds data, by its name.
+
+    Example:
+        >>> is_data(Path("leaves.csv.gz")), is_data(Path("study.toml"))
+        (True, False)
+    """
+    return path.suffix.lower() in _DATA or table_key(path) is not None
+
+
 def _other_file(path: Path) -> str:
     """What a file is that is no study, and what to do with it; nothing where it may be one."""
-    suffix = path.suffix.lower()
-    if suffix in _DATA or table_key(path):
+    if is_data(path):
         return f"data; `stepladder init --dataset {shlex.quote(str(path))}` writes a study for it"
-    if suffix == ".py":
+    if path.suffix.lower() == ".py":
         return (
             "a script; a study says how it is called: `stepladder init --template command` writes "
             "one for a program, `stepladder init --template keras` one for a function"

@@ -99,8 +99,7 @@ def from_dataset(data: str, folder: Path) -> Project:
     """
     path = validate_path(data, "--dataset")
     _check_new([STUDY], folder)
-    source, notes = _source_of(path)
-    dataset = load(source)
+    source, dataset, notes = _source_of(path)
     notes = (_size_note(dataset), *notes)
     place = data if source in BUILT_IN_DATASETS else os.path.relpath(path, folder)
     text = _study_text(source, dataset, place)
@@ -133,8 +132,11 @@ _READERS = {".xlsx": "read_excel", ".json": "read_json"}
 """Functions of pandas that read what stepladder does not."""
 
 
-def _source_of(path: Path) -> tuple[DatasetSource, tuple[str, ...]]:
-    """How a study names a dataset, and what was guessed of it."""
+_Found = tuple[DatasetSource, Dataset, tuple[str, ...]]
+
+
+def _source_of(path: Path) -> _Found:
+    """How a study names a dataset, what it holds, and what was guessed of it."""
     suffix, key = path.suffix.lower(), table_key(path)
     if key is not None and path.is_file():
         return _table_source(path, key)
@@ -147,10 +149,10 @@ def _source_of(path: Path) -> tuple[DatasetSource, tuple[str, ...]]:
             f'write it as CSV once: pandas.{_READERS[suffix]}("{path.name}")'
             f'.to_csv("{path.stem}.csv", index=False)'
         )
-    return str(path), ()
+    return str(path), load(str(path)), ()
 
 
-def _table_source(path: Path, key: str) -> tuple[TableDataset, tuple[str, ...]]:
+def _table_source(path: Path, key: str) -> _Found:
     header, first = True, ""
     try:
         label, reason, values = _guess_label(path, key, header)
@@ -171,13 +173,13 @@ def _table_source(path: Path, key: str) -> tuple[TableDataset, tuple[str, ...]]:
     }  # fmt: skip
     source = TableDataset(**values_of)
     try:
-        load(source)
+        return source, load(source), notes
     except DataError as error:
         if "impute" not in str(error):
             raise
-        source = source.changed({"impute": "median"})
-        notes += ("Missing values are replaced by medians of the training rows.",)
-    return source, notes
+    source = source.changed({"impute": "median"})
+    notes += ("Missing values are replaced by medians of the training rows.",)
+    return source, load(source), notes
 
 
 def _guess_label(path: Path, key: str, header: bool) -> tuple[str, str, list[str]]:
@@ -218,7 +220,7 @@ def _is_measured(values: Sequence[str]) -> bool:
     return has_fractions or len(set(numbers)) > max(_MOST_CLASSES, len(numbers) // 20)
 
 
-def _npz_source(path: Path) -> tuple[DatasetSource, tuple[str, ...]]:
+def _npz_source(path: Path) -> _Found:
     """A `.npz` file, with the first task that its targets will do for."""
     first: DataError | None = None
     sources: tuple[tuple[DatasetSource, str], ...] = (
@@ -228,11 +230,9 @@ def _npz_source(path: Path) -> tuple[DatasetSource, tuple[str, ...]]:
     )
     for source, what in sources:
         try:
-            load(source)
+            return source, load(source), (f"y_train and y_test hold {what}.",)
         except DataError as error:
             first = first or error
-        else:
-            return source, (f"y_train and y_test hold {what}.",)
     assert first is not None
     raise first
 
