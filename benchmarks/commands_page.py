@@ -7,14 +7,12 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
-from comparison.pages import between
+from comparison.pages import between, print_or_write
 from stepladder.cli.main import command as program
 
 BEGIN, END = "<!-- commands: begin -->", "<!-- commands: end -->"
@@ -59,16 +57,5 @@ def _row(name: str, meaning: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Prints the list, or puts it between a page's marks."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--into", type=Path, metavar="FILE", help="the page that holds it")
-    asked = parser.parse_args()
-    if asked.into:
-        asked.into.write_text(filled(asked.into.read_text("utf-8")), "utf-8")
-    else:
-        print(commands())
-
-
 if __name__ == "__main__":
-    main()
+    print_or_write(__doc__, commands, filled)

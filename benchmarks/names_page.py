@@ -7,10 +7,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
+from comparison.pages import print_or_write
 from stepladder import Recipe, Study
 from stepladder.study.aliases import TABLES
 from stepladder.study.foreign_names import ARGUMENTS, HERE, choices_of
@@ -66,16 +65,5 @@ def _keras() -> Iterator[str]:
                 "yourself](../howto/own-training.md).", "")  # fmt: skip
 
 
-def main() -> None:
-    """Prints the page, or writes it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--into", type=Path, metavar="FILE", help="the page")
-    asked = parser.parse_args()
-    if asked.into:
-        asked.into.write_text(page(), "utf-8")
-    else:
-        print(page())
-
-
 if __name__ == "__main__":
-    main()
+    print_or_write(__doc__, page, lambda _: page())

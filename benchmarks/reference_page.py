@@ -7,13 +7,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from comparison.pages import between
+from comparison.pages import between, print_or_write
 from stepladder import Study
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
@@ -146,16 +144,5 @@ def _number(value: float) -> str:
     return f"{value:,}"
 
 
-def main() -> None:
-    """Prints the tables, or puts them between a page's marks."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--into", type=Path, metavar="FILE", help="the page that holds them")
-    asked = parser.parse_args()
-    if asked.into:
-        asked.into.write_text(filled(asked.into.read_text("utf-8")), "utf-8")
-    else:
-        print(tables())
-
-
 if __name__ == "__main__":
-    main()
+    print_or_write(__doc__, tables, filled)
