@@ -559,33 +559,8 @@ def _readers_of(
     return {"file": lambda _, name: read_table(dataset, name, keys=keys)}
 
 
-_OF_KERAS = ("fashion_mnist", "cifar10", "cifar100", "california_housing")
-_OF_SCIKIT_LEARN = ("digits", "iris", "wine", "breast_cancer", "diabetes")
-_REGRESSIONS = ("california_housing", "diabetes")
-
-
-def _public(name: str) -> str:
-    """How to get a dataset of a well-known name, which other libraries have; or nothing."""
-    known = name.lower().replace("-", "_")
-    task = ', task = "regression"' if known in _REGRESSIONS else ""
-    if known in _OF_KERAS:
-        used = f'{{ npz = "{known}.npz"{task} }}' if task else f'"{known}.npz"'
-        return (
-            f"to get that of Keras once: (a, b), (c, d) = keras.datasets.{known}.load_data(); "
-            f'numpy.savez("{known}.npz", x_train=a, y_train=b.ravel(), x_test=c, y_test=d.ravel()),'
-            f" then write dataset = {used}"
-        )
-    if known in _OF_SCIKIT_LEARN:
-        return (
-            "check the path. To get that of scikit-learn once: sklearn.datasets."
-            f'load_{known}(as_frame=True).frame.to_csv("{known}.csv", index=False), then write '
-            f'dataset = {{ csv = "{known}.csv", label = "target", test_share = 0.2{task} }}'
-        )
-    return ""
-
-
 def _message(path: Path, kind: str) -> str:
-    from stepladder.study.sources import table_key  # pydantic comes with it
+    from stepladder.study.sources import set_called, table_key  # pydantic comes with it
 
     if kind == "nothing":
         from stepladder.study.schema import (
@@ -594,7 +569,8 @@ def _message(path: Path, kind: str) -> str:
 
         otherwise = "check the path"
         advice = otherwise if path.suffix else did_you_mean(path.name, BUILT_IN, otherwise)
-        advice = _public(path.name) or advice
+        if name := set_called(path.name):
+            advice = f'check the path, or write dataset = "{name}" for the set of that library'
         return f"{_KINDS}, found nothing at {str(path)!r}; {advice}"
     key = table_key(path) if kind == "file" else None
     if key is not None:

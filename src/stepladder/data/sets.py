@@ -29,7 +29,7 @@ from stepladder.data.preprocessing import with_revision
 from stepladder.data.readers import read_arrays, read_idx_folder, read_npz
 from stepladder.errors import DataError
 from stepladder.files import open_regular
-from stepladder.study.sources import task_of
+from stepladder.study.sources import SETS, task_of
 
 if TYPE_CHECKING:
     from stepladder.study.sources import NamedDataset
@@ -79,14 +79,11 @@ def _refuse_keys(source: NamedDataset, *keys: str) -> None:
             )
 
 
-_OF_SCIKIT_LEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
-
-
 def _of_scikit_learn(name: str, source: NamedDataset) -> Dataset:
     _refuse_keys(source, "label")
-    if name not in _OF_SCIKIT_LEARN:
+    if name not in (carried := SETS["sklearn"]):
         raise DataError(
-            f"{source.name}: scikit-learn carries {list_names(list(_OF_SCIKIT_LEARN))}, found "
+            f"{source.name}: scikit-learn carries {list_names(list(carried))}, found "
             f"{name!r}; write one of these, or give the data from Python: "
             f"Study(dataset=stepladder.dataset(sklearn.datasets.fetch_{name}(), test_share=0.2))"
         )

@@ -330,6 +330,13 @@ class ArraysDataset(FileDataset):
 SET_PREFIXES = ("sklearn", "keras", "openml", "hf")
 """Where sets are known by a name: a text that begins with one of them and a colon is no path."""
 
+SETS = {
+    "sklearn": ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine"),
+    "keras": ("fashion_mnist", "mnist", "california_housing", "boston_housing", "cifar10",
+              "cifar100", "imdb", "reuters"),
+}  # fmt: skip
+"""Sets that libraries have under a name of their own."""
+
 _REGRESSIONS = ("sklearn:diabetes", "sklearn:linnerud", "keras:california_housing",
                 "keras:boston_housing")  # fmt: skip
 
@@ -342,6 +349,17 @@ def is_set_name(text: str) -> bool:
         (True, False, False)
     """
     return text.partition(":")[0] in SET_PREFIXES and ":" in text
+
+
+def set_called(name: str) -> str:
+    """The set that a library has under a name, or nothing.
+
+    Example:
+        >>> set_called("iris"), set_called("Fashion-MNIST"), set_called("leaves")
+        ('sklearn:iris', 'keras:fashion_mnist', '')
+    """
+    plain = name.lower().replace("-", "_")
+    return next((f"{library}:{plain}" for library, sets in SETS.items() if plain in sets), "")
 
 
 class NamedDataset(FileDataset):
