@@ -46,16 +46,12 @@ def main(words: list[str] | None = None) -> None:
     if options.markdown:
         _show(shown.markdown(_read(options.markdown)), options.into)
         return
-    if options.chart:
-        _draw(_read(options.chart), options.chart)
-        return
     results = _read(options.out) if options.out.exists() else {"parts": {}}
     with tempfile.TemporaryDirectory(prefix="stepladder-compare-") as folder:
         context = _context(options, Path(folder))
         for name in options.only or PARTS:
             results["parts"][name] = _run(name, context)
             options.out.write_text(json.dumps(results, indent=2, ensure_ascii=False), "utf-8")
-    _draw(results, options.out)
     print(shown.markdown(results), end="")
 
 
@@ -119,13 +115,6 @@ def _show(tables: str, page: Path | None) -> None:
         raise SystemExit(f"{page} must be a page with the marks of results: {error}") from None
 
 
-def _draw(results: dict[str, Any], file: Path) -> None:
-    for kind in ("svg", "png"):
-        drawn = shown.chart(results, kind)
-        if drawn:
-            file.with_suffix(f".{kind}").write_bytes(drawn)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -146,7 +135,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="MNIST as an .npz in Keras' layout [the package's own]")
     add("--markdown", type=Path, metavar="RESULTS", help="print the table of results and stop")
     add("--into", type=Path, metavar="PAGE", help="with --markdown: put it between PAGE's marks")
-    add("--chart", type=Path, metavar="RESULTS", help="draw results again, beside them, and stop")
     return parser
 
 

@@ -3,8 +3,9 @@
 Run with `python benchmarks/results_page.py --table DIR --fixed DIR --fair DIR --factorial DIR`,
 each the folder of a run: of `stepladder reproduce mnist-original`, `stepladder run mnist`,
 `stepladder run mnist-fair` and `stepladder run mnist --design factorial`. Parts whose folder is
-left out are left out of the page. `--into docs/measured/results.md` writes it there. Nothing is
-trained.
+left out are left out of the page. `--into docs/measured/results.md` writes it there. `--pictures
+docs/images` draws the documentation's pictures, of these runs and of what `docs/measured` stores.
+Nothing is trained.
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from comparison.shown import chart
+from stepladder.report.figures.base import svg_of
+from stepladder.report.figures.pareto import SIZE
 from stepladder.report.markdown import markdown_text
+from stepladder.report.pareto import weigh
 from stepladder.trials.seeding import NUMERICS_VERSION
+
+MEASURED = Path(__file__).parents[1] / "docs" / "measured"
+WEIGHED = ("mnist", "mnist-search", "mnist-best", "mnist-best-augmented")
+"""Stored results whose accuracies are weighed against their networks' sizes."""
 
 INTRODUCTION = f"""# Results
 
@@ -112,9 +121,16 @@ def page(asked: argparse.Namespace) -> str:
     return "".join(made)
 
 
-def draw_effects(run: Path, into: Path) -> None:
-    """The README's picture: the effects of a run, in the colours that its reader prefers."""
-    shutil.copyfile(run / "figures" / "effects.svg", into / "effects.svg")
+def draw(asked: argparse.Namespace) -> None:
+    """The documentation's pictures, in the colours that their reader prefers."""
+    for run, name in ((asked.fixed, "effects"), (asked.fair, "tuning")):
+        if run:
+            shutil.copyfile(run / "figures" / f"{name}.svg", asked.pictures / f"{name}.svg")
+    runs = [MEASURED / f"{name}.json" for name in WEIGHED]
+    weighed = next(plot for plot in weigh(runs, part="validation").plots if plot.name == SIZE.name)
+    speed = chart((MEASURED / "speed.md").read_text("utf-8"))
+    for name, plot in (("pareto", weighed), ("speed", speed)):
+        (asked.pictures / f"{name}.svg").write_text(svg_of(plot), "utf-8")
 
 
 def main() -> None:
@@ -124,10 +140,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, metavar="DIR", help="folder of that run")
     parser.add_argument("--store", metavar="URL", help="store of the table's trials")
     parser.add_argument("--into", type=Path, metavar="FILE", help="where to write the page")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="where the README's go")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="where pictures go")
     asked = parser.parse_args()
     if asked.pictures:
-        draw_effects(asked.fixed, asked.pictures)
+        draw(asked)
     text = page(asked)
     if asked.into:
         asked.into.write_text(text, "utf-8")

@@ -25,6 +25,7 @@ include_patterns = [
 ]
 exclude_patterns = ["**/runs/**", "docs/howto/notebook.ipynb"]
 
+myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # a changelog's parts have no title of their own
 

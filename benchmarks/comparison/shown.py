@@ -1,20 +1,22 @@
-"""Results as Markdown for the documentation and as a chart for the README."""
+"""Results as Markdown for the documentation, and its picture."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import platform
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from comparison.pages import between
-from stepladder.report.figures.base import LIGHT, settings
+from stepladder.report.figures.axes import label_rows, row_axes, write_above
+from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import duration
 from stepladder.version import __version__
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _PACKAGES = ("keras", "jax", "numpy")
 _UNITS = {
@@ -105,72 +107,39 @@ def _conditions(parts: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def chart(results: dict[str, Any], kind: str) -> bytes | None:
-    """Times of the `mnist` study and shares of the floor, as a picture; None without either.
-
-    Args:
-        results: of the comparison.
-        kind: `svg` or `png`.
-    """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    parts = results["parts"]
-    panels = [draw for name, draw in _PANELS.items() if parts.get(name, {}).get("runs")]
-    if not panels:
-        return None
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(settings(LIGHT))
-        figure = Figure(figsize=(7.2, 2.6), layout="constrained")
-        FigureCanvasAgg(figure)
-        for axes, draw in zip(
-            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-        ):
-            draw(axes, parts)
-        file = io.BytesIO()
-        dates = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        figure.savefig(file, format=kind, dpi=200, metadata=dates)
-    return file.getvalue()
+_PROCESS = re.compile(r"^\| (.+), \d+ trainings \| (.+?) \| .+? \| (.*?) ?\|$", re.MULTILINE)
+_MINUTES = {"h": 60, "min": 1, "s": 1 / 60}
 
 
-def _times(axes: Axes, parts: dict[str, Any]) -> None:
-    runs = parts["mnist"]["runs"]
-    ours = runs[0]["seconds"]
-    minutes = [run["seconds"] / 60 for run in runs]
-    names = [run["title"] + (" *" if run["scaled_from"] else "") for run in runs]
-    labels = [
-        f" {each:.1f} min" + (f", {run['seconds'] / ours:.1f}×" if place else "")
-        for place, (each, run) in enumerate(zip(minutes, runs, strict=True))
-    ]
-    _bars(axes, names, minutes, labels)
-    axes.set_title(f"{runs[0]['trainings']} trainings, start to end", size=8, loc="left")
-    scaled = ", * scaled up from a part" if any(run["scaled_from"] for run in runs) else ""
-    axes.set_xlabel(f"minutes{scaled}", size=7)
+def chart(page: str) -> Plot:
+    """Times of the `mnist` study from start to end, as the page's table of processes has them."""
+    times = dict(re.findall(r"study \| (.+?) \| \*\*(.+?×)\*\*", page))
+    table = _PROCESS.findall(page[page.index("| stepladder, 35 trainings") :])
+    rows = [(name + " *" * bool(note), f"{time}, {times[name]}" if name in times else time,
+             sum(int(count) * _MINUTES[unit] for count, unit in re.findall(r"(\d+) (\w+)", time)))
+            for name, time, note in table]  # fmt: skip
+    return Plot(
+        name="speed",
+        title="35 trainings, from start to end",
+        caption="Times of complete processes.",
+        words=". ".join(f"{name}: {time}" for name, time, _ in rows),
+        columns=("program", "time", "minutes"),
+        rows=lambda: rows,
+        draw=partial(_draw, *zip(*rows, strict=True)),
+    )
 
 
-def _shares(axes: Axes, parts: dict[str, Any]) -> None:
-    runs = parts["shares"]["runs"]
-    values = [100 * run["share"] for run in runs]
-    names = [run["title"].replace(", ", ",\n") for run in runs]
-    _bars(axes, names, values, [f" {value:.0f} %" for value in values])
-    axes.set_xlim(0, 115)
-    axes.axvline(100, color=LIGHT.muted, linewidth=0.8)
-    axes.set_title("Of the machine's matrix-product rate", size=8, loc="left")
-    axes.set_xlabel("% of float32 GEMM on all cores", size=7)
-
-
-def _bars(axes: Axes, names: list[str], values: list[float], labels: list[str]) -> None:
-    ours, theirs = LIGHT.validation, LIGHT.muted
-    colours = [theirs if "keras" in name.lower() or "Optuna" in name else ours for name in names]
-    places = range(len(names))
-    drawn = axes.barh(places, values, color=colours, height=0.65)
-    axes.bar_label(drawn, labels, size=7, color=LIGHT.ink)
-    axes.set_yticks(places, names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.45 * max(values))
-    axes.grid(visible=False, axis="y")
-
-
-_PANELS = {"mnist": _times, "shares": _shares}
+def _draw(
+    names: Sequence[str],
+    times: Sequence[str],
+    minutes: Sequence[float],
+    figure: Figure,
+    theme: Theme,
+) -> None:
+    axes, middles = row_axes(figure, names, times)
+    colours = [theme.validation, *[theme.muted] * (len(names) - 1)]
+    axes.barh(middles, minutes, height=0.12, color=colours)
+    for middle, name, time in zip(middles, names, times, strict=True):
+        write_above(axes, middle, name, time)
+    axes.set_xlim(0, 1.05 * max(minutes))
+    label_rows(axes, "minutes (* scaled up from a part)")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -109,16 +110,26 @@ def test_a_constant_answer_is_no_accuracy():
     assert table.count("*answers 1 to every image*") == len(fixed["arms"])
 
 
-def test_the_picture_of_the_readme_is_that_of_the_run(tmp_path):
+def test_the_pictures_of_the_pages_are_those_of_their_runs_and_of_the_stored_results(tmp_path):
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "effects.svg").write_text('<svg fill="#ffffff"/>', "utf-8")
-    results_page.draw_effects(tmp_path, tmp_path)
-    assert (tmp_path / "effects.svg").read_text("utf-8") == '<svg fill="#ffffff"/>'
+    for name in ("effects", "tuning"):
+        (tmp_path / "figures" / f"{name}.svg").write_text(f"<svg>{name}</svg>", "utf-8")
+    results_page.draw(Namespace(fixed=tmp_path, fair=tmp_path, pictures=tmp_path))
+    for name in ("effects", "tuning"):
+        assert (tmp_path / f"{name}.svg").read_text("utf-8") == f"<svg>{name}</svg>"
+    for name in ("pareto", "speed"):
+        stored = (REFERENCE.parent / "images" / f"{name}.svg").read_text("utf-8")
+        drawn = (tmp_path / f"{name}.svg").read_text("utf-8")
+        (words,) = re.findall("<title>.+?</title>", drawn)[:1]  # all numbers of the figure
+        assert words in stored, "run `make results`"
 
 
-def test_the_picture_of_the_readme_serves_light_and_dark_pages():
-    picture = (REFERENCE.parent / "images" / "effects.svg").read_text("utf-8")
-    assert "@media screen and (prefers-color-scheme: dark)" in picture
+def test_the_pictures_of_the_pages_serve_light_and_dark_pages():
+    pictures = [*(REFERENCE.parent / "images").iterdir()]
+    assert {picture.stem for picture in pictures} == {"effects", "tuning", "pareto", "speed"}
+    for picture in pictures:
+        text = picture.read_text("utf-8")
+        assert "@media screen and (prefers-color-scheme: dark)" in text
 
 
 def test_a_command_that_fails_ends_the_page():

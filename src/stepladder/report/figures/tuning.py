@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from stepladder.report.figures.axes import (
     LABEL_LENGTH,
+    MARGIN,
+    WIDTH,
     axis_label,
     better_words,
     log_odds_note,
@@ -76,13 +78,17 @@ def _rows(tuned: Tuned, shown: Measure) -> Iterable[tuple[object, ...]]:
 def _draw(tuned: Tuned, shown: Measure, figure: Figure, theme: Theme) -> None:
     arms = tuned.arms[:MOST_PANELS]
     titles = [wrap_text(_title(arm), 21) for arm in arms]
-    panels = panel_axes(figure, titles, height=1.0, left=0.52, bottom=0.5)
+    panels = panel_axes(figure, titles, height=1.0, left=0.52, bottom=0.5, top=0.2)
     for axes, arm in zip(panels, arms, strict=True):
         unit = _draw_arm(axes, arm, tuned, shown, theme)
     name = f"validation {truncate(shown.name, LABEL_LENGTH)}"
     label = axis_label(name, unit, better_words(shown))
     log = " (log)" if axes.get_xscale() == "log" else ""
     outer_labels(figure, f"{tuned.fields[0].replace('_', ' ')}{log}", label)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="upper right", ncols=2,
+                  frameon=False, borderpad=0, borderaxespad=0, handletextpad=0, columnspacing=1.2,
+                  bbox_to_anchor=(1 - MARGIN / WIDTH, 1 - 0.03 / figure.get_size_inches()[1]),
+                  )  # fmt: skip
 
 
 def _title(arm: ArmTuning) -> str:
@@ -106,9 +112,10 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, shown: Measure, theme: T
                   markeredgewidth=0, zorder=1)  # fmt: skip
     if arm.declared[0] in best:
         axes.plot([arm.declared[0]], [scale * best[arm.declared[0]].mean], "D", markersize=5.5,
-                  color=theme.ink, markerfacecolor=theme.paper, zorder=3)  # fmt: skip
+                  color=theme.ink, markerfacecolor=theme.paper, zorder=3,
+                  label="as declared")  # fmt: skip
     axes.plot([arm.chosen[0]], [scale * best[arm.chosen[0]].mean], "o", markersize=4.2,
-              color=theme.validation, zorder=4)  # fmt: skip
+              color=theme.validation, zorder=4, label="chosen by tuning")  # fmt: skip
     return unit
 
 
