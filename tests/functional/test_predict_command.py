@@ -78,6 +78,7 @@ def test_the_table_says_what_is_unlike(mnist_run, mnist_model, pictures):
     assert "unlike the training set" in lines["triangle.png"]
     assert "nothing is drawn on it" in lines["blank.png"]
     assert lines["seven.png"].split()[1].isdigit()
+    assert not [line for line in done.stdout.splitlines() if line.endswith(" ")]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from stepladder.deployment.keras_process import ModelProcess, ModelRefused, open
 from stepladder.deployment.out_of_distribution import SubspaceMixture, distances
 from stepladder.errors import DataError, InputError
 from stepladder.files import open_regular
-from stepladder.report.terminal import console_on
+from stepladder.report.terminal import Trimmed, console_on
 from stepladder.report.wording import MINUS, number, printable, truncate
 from stepladder.study.scoring import Task
 
@@ -554,7 +554,7 @@ def show(predictions: Predictions, stream: TextIO | None = None) -> None:
         named = [Text(printable(answer), style="bold")] if task != "regression" else []
         table.add_row(Text(truncate(given.source, 60) + index), *named, *cells,
                       *([Text(remark, style="yellow")] if any(remarks) else []))  # fmt: skip
-    console_on(stream).print(table)
+    console_on(stream).print(Trimmed(table))
 
 
 def _head(name: str, task: Task) -> str:

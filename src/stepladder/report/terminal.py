@@ -11,6 +11,7 @@ from rich import box
 from rich import table as rich_table
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 from stepladder.report.document import (
@@ -110,7 +111,24 @@ def render(documents: Document | Iterable[Document], width: int) -> RenderableTy
     for block in document.blocks:
         lines = _table(block, width) if isinstance(block, Table) else _sentences(block)
         parts += [Text(), *lines] if lines and parts else lines
-    return Group(*parts)
+    return Trimmed(Group(*parts))
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """What rich draws, without the spaces with which it fills cells and folded lines."""
+
+    drawn: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The lines, as rich asks for them."""
+        for line in console.render_lines(self.drawn, options, pad=False):
+            while line and not line[-1].text.rstrip():
+                line.pop()
+            for segment in line:
+                text = segment.text.rstrip() if segment is line[-1] else segment.text
+                yield Segment(text, segment.style)
+            yield Segment.line()
 
 
 def _sentences(block: Sentences) -> list[RenderableType]:

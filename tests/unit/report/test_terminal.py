@@ -30,7 +30,16 @@ from stepladder.study.techniques import CATALOGUE, KINDS
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_line_is_wider_than_the_terminal(variant, width):
     text = as_text(VARIANTS[variant](), width)
-    assert max(cell_len(line.rstrip()) for line in text.splitlines()) <= width
+    assert max(map(cell_len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 120])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_line_ends_in_a_space(variant, width):
+    texts = (as_text(VARIANTS[variant](), width, explain=explain) for explain in (False, True))
+    lines = [line for text in texts for line in text.splitlines()]
+    assert len(lines) > 3
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def header(width):
