@@ -313,7 +313,13 @@ class DatasetsRun(_Reported):
         return DatasetsResults(self.study, results, self.over)
 
     def __str__(self) -> str:
-        """The table over data sets, as the command prints it."""
+        """The answer and the table over data sets, as the command prints them."""
+        from stepladder.report.terminal import to_text
+
+        return to_text(self.shown.documents(explain=False))
+
+    def explain(self) -> str:
+        """The table with all that explains it, as `stepladder results --explain` prints it."""
         from stepladder.report.terminal import to_text
 
         return to_text(self.shown.documents())
@@ -322,13 +328,15 @@ class DatasetsRun(_Reported):
         """The results as JSON, as `stepladder results --format json` prints them."""
         return self.shown.to_json()
 
-    def ensure_report(self, progress: Progress | None = None) -> Self:
-        """Writes the reports that are missing, those of single data sets too."""
-        for one in self.runs.values():
-            one.ensure_report(progress)
-        return super().ensure_report(progress)
+    @property
+    def is_reported(self) -> bool:
+        """Whether the folders hold the reports of these very results, of single data sets too."""
+        return all(one.is_reported for one in self.runs.values()) and super().is_reported
 
     def _draw(self) -> None:
+        for one in self.runs.values():
+            if not one.is_reported:
+                one.report()
         self.shown.write(self.folder)
 
 
@@ -522,7 +530,13 @@ class JudgedTable:
         return self.judged.notes
 
     def __str__(self) -> str:
-        """The table, as the command prints it."""
+        """The answer and the table, as the command prints them."""
+        from stepladder.report.scores import as_text
+
+        return as_text(self.judged, explain=False)
+
+    def explain(self) -> str:
+        """The table with all that explains it, as `stepladder judge --explain` prints it."""
         from stepladder.report.scores import as_text
 
         return as_text(self.judged)
@@ -572,7 +586,13 @@ class JudgedTables:
         return self.judged.notes
 
     def __str__(self) -> str:
-        """The table, as the command prints it."""
+        """The answer and the table, as the command prints them."""
+        from stepladder.report.datasets import as_text
+
+        return as_text(self.judged, explain=False)
+
+    def explain(self) -> str:
+        """The table with all that explains it, as `stepladder judge --explain` prints it."""
         from stepladder.report.datasets import as_text
 
         return as_text(self.judged)

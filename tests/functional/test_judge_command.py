@@ -136,7 +136,7 @@ def test_folds_overlap_and_their_intervals_are_wider(judge):
     assert (folds["mean"], folds["replicates_needed"]) == (alone["mean"], None)
     assert folds["p_t"] > alone["p_t"]
     assert folds["p_verdict"] >= folds["p_t_adjusted"]
-    assert "Replicates overlap (0.2 test examples" in judge(text, "--overlap", "0.2")[1]
+    assert "Replicates overlap (0.2 test examples" in judge(text, "--overlap", "0.2")[2]
 
 
 @pytest.mark.parametrize("ratio", ["-1", "nan", "inf"])
@@ -177,7 +177,7 @@ def test_arms_may_claim_to_be_not_worse(judge):
     effect = as_json(judge, csv_of(scores), *words)["small"]["effect"]
     assert effect["verdict"] == "not worse beyond δ"
     assert effect["not_excluded_share"] == pytest.approx(1 - 0.05 ** (1 / 6))
-    out = " ".join(judge(None, *words)[1].split())
+    out = " ".join(judge(None, *words, "--explain")[1].split())
     assert "small (+1.00) loses less than 1 point of the score, if anything." in out
     assert "not worse means worse by less than 1 point, if at all, by a one-sided test" in out
 
@@ -196,7 +196,7 @@ def test_a_loss_is_judged_in_its_own_unit(judge):
     assert effect["p_t"] == pytest.approx(expected.pvalue, abs=1e-10)
     assert (effect["ci_low"], effect["ci_high"]) == pytest.approx(tuple(interval), abs=1e-10)
     assert effect["p_greater"]["mean"] == 1
-    code, out, _ = judge(None, *words)
+    code, out, _ = judge(None, *words, "--explain")
     assert code == 0
     assert "lora (−0.1166) improves loss by less than 0.2" in out
     assert "loss (nats)" in " ".join(out.split())
@@ -214,7 +214,7 @@ def test_a_loss_is_judged_in_its_own_unit(judge):
 
 def test_no_difference_needs_a_delta_where_scores_are_no_fractions(judge):
     losses = csv_of({"a": [2.1, 2.2, 2.3, 2.2, 2.1], "b": [2.1, 2.2, 2.3, 2.2, 2.1]})
-    code, out, _ = judge(losses, "--lower-is-better")
+    code, out, _ = judge(losses, "--lower-is-better", "--explain")
     assert code == 0
     assert "no difference without --delta" in " ".join(out.split())
     assert "not enough replicates" in out
@@ -253,7 +253,12 @@ def test_notes_go_to_stderr_where_stdout_is_for_programs(judge):
     code, out, err = judge(text, "--format", "csv")
     assert (code, "Read" in out) == (0, False)
     assert err == "Read arm = method, replicate = seed, score = acc.\n"
-    assert "Read arm = method" in " ".join(judge(text)[1].split())
+    _, table, brief = judge(text)
+    assert brief == f"{err}\nExplain: the same command with --explain\n"
+    assert table.splitlines()[-1].startswith("same ")
+    _, explained, nothing = judge(text, "--explain")
+    assert nothing == ""
+    assert "Read arm = method" in " ".join(explained.split())
     named = "arm=method,replicate=seed,score=acc"
     assert judge(text, "--columns", named, "--format", "csv")[1:] == (out, "")
 

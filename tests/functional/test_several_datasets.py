@@ -69,7 +69,14 @@ def test_a_study_on_several_data_sets(in_process, place):
 
     code, out, err = in_process("run", "many.toml", "--allow-code")
     assert code == 0, err
-    assert "not enough data sets" in out
+    assert out.splitlines()[-1].startswith("+ two ")
+    assert out.endswith("not enough data sets\n")
+    assert "Explain: stepladder results runs/many --explain" in err
+    explained = in_process("results", "runs/many", "--explain")[1]
+    assert explained == api.read("runs/many").explain()
+    assert "Data set by data set" in explained
+    assert "Verdicts in general" in explained
+    assert str(api.read("runs/many")) == in_process("results", "runs/many")[1] == out
     for file in ("report.html", "results.json", "small/report.html", "figures/ranks.png"):
         assert (place / "runs" / "many" / file).stat().st_size > 0
     page = (place / "runs" / "many" / "report.html").read_text("utf-8")

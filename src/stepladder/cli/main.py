@@ -54,7 +54,7 @@ def results(run: Path | None, form: str, explain: bool, store: str | None) -> No
     finished = api.read(run, store=store, command="results", curves=False)
     if isinstance(finished, api.DatasetsRun):
         if form == "table":
-            terminal.print_document(finished.shown.documents())
+            terminal.print_document(finished.shown.documents(explain=explain))
         else:
             from stepladder.report.datasets import STUDY_FORMATS
 

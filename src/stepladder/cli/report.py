@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from stepladder.cli.options import OTHER_STORE, PLACE, form_option, newest_run
+from stepladder.cli.options import EXPLAIN, OTHER_STORE, PLACE, form_option, newest_run
 
 if TYPE_CHECKING:
     from stepladder.api import DatasetsRun
@@ -175,6 +175,7 @@ def ui(runs: str, port: int, store: str | None) -> None:
     help="Folder of the figures over several data sets [none are drawn].",
 )  # fmt: skip
 @form_option("table", "json", "csv", "markdown")
+@EXPLAIN
 def judge(
     scores: Path,
     against: str | None,
@@ -190,6 +191,7 @@ def judge(
     claim: Literal["difference", "not worse"],
     output: Path | None,
     form: str,
+    explain: bool,
 ) -> None:
     """Judges scores of your own, from a table of text.
 
@@ -211,11 +213,13 @@ def judge(
         overlap=overlap, direction="minimize" if is_lower else "maximize" if is_higher else None,
         columns=_columns(columns), anytime=anytime, claim=claim,
     )  # fmt: skip
+    for note in () if explain else table.notes:
+        click.echo(note, err=True)
     if isinstance(table, api.JudgedTables):
         from stepladder.report import datasets
 
         if form == "table":
-            datasets.show(table.judged)
+            datasets.show(table.judged, explain=explain)
         else:
             click.echo(datasets.FORMATS[form](table.judged), nl=False)
         for file in table.write_figures(output) if output else ():
@@ -223,11 +227,11 @@ def judge(
     elif output is not None:
         raise click.UsageError("--output needs several data sets, found one; leave it out")
     elif form == "table":
-        shown.show(table.judged)
+        shown.show(table.judged, explain=explain)
     else:
         click.echo(shown.FORMATS[form](table.judged), nl=False)
-    for note in table.notes if form != "table" else ():
-        click.echo(note, err=True)
+    if form == "table" and not explain:
+        click.echo("\nExplain: the same command with --explain", err=True)
 
 
 def _columns(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -138,10 +138,10 @@ def _what_next(
     from stepladder import api
 
     yield f"Report:  {finished.folder / 'report.html'}"
-    if isinstance(finished, api.DatasetsRun):
-        return
     if not explain:
         yield f"Explain: stepladder results {shlex.quote(str(finished.folder))} --explain"
+    if isinstance(finished, api.DatasetsRun):  # only more data sets settle it
+        return
     asked, arms = finished.results.study, finished.results.arms
     is_open = any(arm.effect and arm.effect.verdict == "not enough replicates" for arm in arms)
     if is_open and not asked.adaptive and not asked.overlap:  # more folds bring no new data
@@ -282,7 +282,7 @@ def _show(finished: Run | DatasetsRun, explain: bool) -> None:
     if not finished.failures:
         _say_if_all_is_stored(finished.trained, finished.found)
     if isinstance(finished, api.DatasetsRun):
-        terminal.print_document(finished.shown.documents())
+        terminal.print_document(finished.shown.documents(explain=explain))
     else:
         terminal.show(finished.results, explain=explain)
     click.echo(nl=False)  # which writes what is buffered

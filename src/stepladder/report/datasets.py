@@ -67,14 +67,14 @@ def measure_over(over: OverDatasets) -> Measure:
     return Measure(over.metric, over.delta, digits_for(over.metric, effects))
 
 
-def sentences_over(over: OverDatasets) -> tuple[Sentence, ...]:
-    """One sentence a verdict that occurs, on what holds in general."""
+def sentences_over(over: OverDatasets, *, is_brief: bool = False) -> tuple[Sentence, ...]:
+    """One sentence a verdict that occurs, on what holds in general; see `headlines`."""
     shown = measure_over(over)
     effects = [(arm.name, arm.effect) for arm in over.arms if arm.effect is not None]
     if not effects:
         return (Sentence.of("No arm is compared with another on these data sets."),)
     measure = f"{shown.name} in general, over data sets like these {len(over.datasets):,}"
-    return headlines_of(effects, shown, measure, over="data sets")
+    return headlines_of(effects, shown, measure, over="data sets", is_brief=is_brief)
 
 
 def table_over(over: OverDatasets) -> Table:
@@ -191,7 +191,7 @@ def ranking_text(ranking: Ranking) -> str:
 
 def documents_over(
     over: OverDatasets, title: str, subtitle: str = "", status: str = "", notes: Sequence[str] = (),
-    is_page: bool = False,
+    *, is_page: bool = False, explain: bool = True,
 ) -> tuple[Document, ...]:  # fmt: skip
     """What is printed, with ever fewer columns.
 
@@ -202,17 +202,17 @@ def documents_over(
         status: what is missing.
         notes: further notes.
         is_page: as for `Document`.
+        explain: whether single data sets and notes follow the table, which else is the last thing.
     """
-    table = table_over(over)
-    blocks = (
-        Sentences(sentences_over(over), "marked"),
-        fine(_comparison(over)),
-        table_by_dataset(over),
-        fine(*notes_over(over), *map(printable, notes)),
-    )
+    answer = (Sentences(sentences_over(over, is_brief=not explain), "marked"),
+              fine(_comparison(over)))  # fmt: skip
+    tables = (_without(table_over(over), left_out)
+              for left_out in ((), ("new data set",), ("new data set", "rank")))  # fmt: skip
+    if not explain:
+        return tuple(Document(title, subtitle, status, (*answer, table)) for table in tables)
+    more = table_by_dataset(over), fine(*notes_over(over), *map(printable, notes))
     return tuple(
-        Document(title, subtitle, status, (_without(table, left_out), *blocks), is_page)
-        for left_out in ((), ("new data set",), ("new data set", "rank"))
+        Document(title, subtitle, status, (table, *answer, *more), is_page) for table in tables
     )
 
 
@@ -333,19 +333,22 @@ def _title(judged: JudgedDatasets) -> tuple[str, str]:
     return "Scores", f"{plural(len(over.datasets), 'data set')} · {plural(len(over.arms), 'arm')}"
 
 
-def documents_of(judged: JudgedDatasets, is_page: bool = False) -> tuple[Document, ...]:
-    """Judged scores of several data sets as they will be shown."""
-    return documents_over(judged.over, *_title(judged), notes=judged.notes, is_page=is_page)
+def documents_of(
+    judged: JudgedDatasets, *, is_page: bool = False, explain: bool = True
+) -> tuple[Document, ...]:
+    """Judged scores of several data sets; arguments as for `documents_over`."""
+    title = _title(judged)
+    return documents_over(judged.over, *title, notes=judged.notes, is_page=is_page, explain=explain)
 
 
-def as_text(judged: JudgedDatasets, width: int = 100) -> str:
-    """The table as plain text, at most `width` columns wide."""
-    return to_text(documents_of(judged), width)
+def as_text(judged: JudgedDatasets, width: int = 100, *, explain: bool = True) -> str:
+    """The table as plain text; arguments as for `terminal.as_text`."""
+    return to_text(documents_of(judged, explain=explain), width)
 
 
-def show(judged: JudgedDatasets, stream: TextIO | None = None) -> None:
-    """Prints the table; the stream is as for `terminal.console_on`."""
-    print_document(documents_of(judged), stream)
+def show(judged: JudgedDatasets, stream: TextIO | None = None, *, explain: bool = False) -> None:
+    """Prints the table; arguments as for `terminal.show`."""
+    print_document(documents_of(judged, explain=explain), stream)
 
 
 def _json(judged: JudgedDatasets) -> str:
@@ -405,12 +408,14 @@ class DatasetsResults:
             f"{'up to ' if self.study.adaptive else ''}{plural(self.study.replicates, 'replicate')}"
         )
 
-    def documents(self, is_page: bool = False) -> tuple[Document, ...]:
-        """What is printed, with ever fewer columns."""
+    def documents(self, *, is_page: bool = False, explain: bool = True) -> tuple[Document, ...]:
+        """What is printed, with ever fewer columns; arguments as for `documents_over`."""
         head = printable(self.study.name), self.subtitle, self.status
         if self.over is None:
             return (Document(*head, (), is_page),)
-        return documents_over(self.over, *head, notes=(self._looks(),), is_page=is_page)
+        return documents_over(
+            self.over, *head, notes=(self._looks(),), is_page=is_page, explain=explain
+        )
 
     def _looks(self) -> str:
         looks = {one.looks for one in self.results.values()}

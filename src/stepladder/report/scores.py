@@ -60,12 +60,13 @@ def view_of_scores(judged: JudgedScores) -> View:
     nothing = Sentence.of("One arm is compared with nothing: only its mean is known.")
     name = truncate(metric.name, _NAME_LENGTH)
     measure = "the score" if name == "score" else name
-    said = headlines_of(effects, _measure(judged), measure)
+    shown = _measure(judged)
     return View(
         title="Scores",
         subtitle=f"{plural(len(arms), 'arm')} · {span}",
         status="",
-        headlines=said or (nothing,),
+        headlines=headlines_of(effects, shown, measure) or (nothing,),
+        answers=headlines_of(effects, shown, measure, is_brief=True) or (nothing,),
         rows=tuple(_row(arm, base.name, judged, digits) for arm in arms),
         reported_source=None,
         comparison=comparison_text(metric, name, base.name) if effects else "",
@@ -168,14 +169,14 @@ def _notes(arm: ScoredArm, judged: JudgedScores, digits: int) -> tuple[str, ...]
     return tuple(notes)
 
 
-def as_text(judged: JudgedScores, width: int = 100) -> str:
-    """Judged scores as plain text, at most `width` columns wide."""
-    return to_text(view_of_scores(judged).documents(), width)
+def as_text(judged: JudgedScores, width: int = 100, *, explain: bool = True) -> str:
+    """Judged scores as plain text; arguments as for `terminal.as_text`."""
+    return to_text(view_of_scores(judged).documents(explain=explain), width)
 
 
-def show(judged: JudgedScores, stream: TextIO | None = None) -> None:
-    """Prints the table; the stream is as for `terminal.console_on`."""
-    print_document(view_of_scores(judged).documents(), stream)
+def show(judged: JudgedScores, stream: TextIO | None = None, *, explain: bool = False) -> None:
+    """Prints judged scores; arguments as for `terminal.show`."""
+    print_document(view_of_scores(judged).documents(explain=explain), stream)
 
 
 def _is_accuracy(metric: Metric) -> bool:

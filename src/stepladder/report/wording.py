@@ -320,6 +320,7 @@ def headlines_of(
     measure: str = "test accuracy",
     of: str = "arms",
     over: str = "replicates",
+    is_brief: bool = False,
 ) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs.
 
@@ -329,8 +330,9 @@ def headlines_of(
         measure: what improves.
         of: what the names are of.
         over: what effects are means over.
+        is_brief: as for `headlines`.
     """
-    return _stopped(_clauses(judged, shown, measure, of, over))
+    return _stopped(_clauses(judged, shown, measure, of, over, is_brief))
 
 
 def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...]:
