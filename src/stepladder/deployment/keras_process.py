@@ -13,6 +13,7 @@ from stepladder.errors import InputError, WorkerError
 from stepladder.execution.child import ChildProcess
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
+from stepladder.training.final_weights import final_arrays
 from stepladder.training.messages import code_headers
 from stepladder.training.serialization import Array, receive, send
 from stepladder.trials.trial import FinalState
@@ -112,15 +113,8 @@ def build_model(
     headers: list[dict[str, Any]] = []
     arrays: dict[str, Array] = {}
     for place, (name, recipe, final) in enumerate(members):
-        headers.append({
-            "name": name, "recipe": recipe.model_dump(mode="json"),
-            "trainable": len(final.trainable), "statistics": len(final.statistics),
-        })  # fmt: skip
-        own = {"scale": final.scale, "shift": final.shift,
-               "target_scale": final.target_scale, "target_shift": final.target_shift}  # fmt: skip
-        for part in ("trainable", "statistics"):
-            own |= {f"{part}.{index}": array for index, array in enumerate(getattr(final, part))}
-        arrays |= {f"{place}.{name}": array for name, array in own.items()}
+        headers.append({"name": name, "recipe": recipe.model_dump(mode="json")})
+        arrays |= {f"{place}.{key}": array for key, array in final_arrays(final).items()}
     order = {
         "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
         "outputs": dataset.outputs, "task": dataset.task, "file": str(file),

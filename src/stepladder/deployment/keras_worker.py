@@ -6,8 +6,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -18,9 +17,11 @@ from stepladder.errors import DataError, StepladderError
 from stepladder.study.losses import form_of
 from stepladder.study.recipe import Recipe
 from stepladder.study.scoring import Task
+from stepladder.training.final_weights import read_final
 from stepladder.training.keras_import import keras
-from stepladder.training.layer_state import seed_states
+from stepladder.training.layer_state import statistics_of
 from stepladder.training.serialization import Array, receive, send
+from stepladder.trials.trial import FinalState
 
 ops = keras.ops
 _AT_ONCE = 512
@@ -101,8 +102,10 @@ def _build(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
     from stepladder.training.custom_model import Code, builder
 
     members = [
-        Member.of(member, {name.removeprefix(f"{place}."): array for name, array in arrays.items()
-                           if name.startswith(f"{place}.")})
+        Member(member["name"], Recipe(**member["recipe"]), read_final({
+            name.removeprefix(f"{place}."): array for name, array in arrays.items()
+            if name.startswith(f"{place}.")
+        }))
         for place, member in enumerate(header["members"])
     ]  # fmt: skip
     codes = [Code(**code) for code in header["codes"]]
@@ -182,39 +185,18 @@ def deskew(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of 
 Build = Callable[[Recipe, tuple[int, ...], int], Any]
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One trained network.
 
     Attributes:
         name: of its part of the model.
         recipe: that it was trained by.
-        trainable: its trainable weights, in Keras' order and shapes.
-        statistics: its other weights, states of random generators left out.
-        scale: what raw inputs are multiplied by, of shape () or flat.
-        shift: what is then added to them.
-        target_scale: what targets of a regression were multiplied by; not asked for otherwise.
-        target_shift: what was then added to them.
+        final: its weights, in Keras' order and shapes, and how inputs and targets were scaled.
     """
 
     name: str
     recipe: Recipe
-    trainable: Sequence[Array]
-    statistics: Sequence[Array]
-    scale: Array
-    shift: Array
-    target_scale: Array | None = None
-    target_shift: Array | None = None
-
-    @classmethod
-    def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Member:
-        """The member that the header of a frame describes, with its own arrays."""
-        return cls(
-            header["name"], Recipe(**header["recipe"]),
-            [arrays[f"trainable.{place}"] for place in range(header["trainable"])],
-            [arrays[f"statistics.{place}"] for place in range(header["statistics"])],
-            *(arrays[name] for name in ("scale", "shift", "target_scale", "target_shift")),
-        )  # fmt: skip
+    final: FinalState
 
 
 def assemble_model(
@@ -263,18 +245,16 @@ def _units(member: Member, task: Task, outputs: int) -> int:
 
 
 def _raw_outputs(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401
-    seeds = {id(state) for state in seed_states(network)}
-    fixed = [value for value in network.non_trainable_variables if id(value) not in seeds]
     for variables, values in (
-        (network.trainable_variables, member.trainable),
-        (fixed, member.statistics),
+        (network.trainable_variables, member.final.trainable),
+        (statistics_of(network), member.final.statistics),
     ):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     network.name = f"{member.name}_logits"
     scale, shift = (
         float(value) if value.ndim == 0 else value.reshape(tuple(image.shape[1:]))
-        for value in (member.scale, member.shift)
+        for value in (member.final.scale, member.final.shift)
     )
     scaled = keras.layers.Rescaling(scale, shift, name=f"{member.name}_scaling")(image)
     return network(scaled)
@@ -284,7 +264,8 @@ def _values(member: Member, raw: Any) -> Any:  # noqa: ANN401
     """Values in the targets' own unit."""
     if form_of(member.recipe.loss, "regression") == "log":
         raw = keras.layers.Activation("exponential", name=f"{member.name}_exponential")(raw)
-    scale, shift = (np.float64(value) for value in (member.target_scale, member.target_shift))
+    final = member.final
+    scale, shift = (np.float64(value) for value in (final.target_scale, final.target_shift))
     return keras.layers.Rescaling(1 / scale, -shift / scale, name=f"{member.name}_values")(raw)
 
 

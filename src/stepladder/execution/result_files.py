@@ -9,10 +9,11 @@ import numpy as np
 
 from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
+from stepladder.training.final_weights import final_arrays, read_final
 from stepladder.training.function import TrialFailure
 from stepladder.training.serialization import Array, Checkpoint, read, write
 from stepladder.trials.trial import (
-    FinalState,
+    PARTS,
     History,
     HistorySummary,
     Probes,
@@ -25,7 +26,6 @@ Outcome = TrialResult | TrialFailure
 
 RESULT, FAILURE = ".result", ".failure"
 _ENDINGS = {TrialResult: RESULT, TrialFailure: FAILURE}
-_PARTS = ("train", "validation", "test")
 _PLAIN = ("diverged", "parameters", "seconds", "stopped", "scored_epoch", "unsettled", "takes_ids")
 _BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
@@ -68,16 +68,13 @@ def write_outcome(folder: Path, outcome: Outcome) -> Path:
         arrays |= {f"{name}/{key}": array for key, array in value.items()}
     more |= {
         **{name: _as_json(getattr(outcome, name)) for name in _PLAIN},
-        **{part: asdict(getattr(outcome, part)) for part in _PARTS},
+        **{str(part): asdict(getattr(outcome, part)) for part in PARTS},
         "measures": {part: dict(values) for part, values in outcome.measures.items()},
         "signs": None if outcome.signs is None else asdict(outcome.signs),
     }
     if outcome.probes is not None:
         names = ("kernels", "layers", "input_mean", "input_deviation")
         more["probes"] = {name: getattr(outcome.probes, name) for name in names}
-    if outcome.final is not None:
-        counts = {name: len(getattr(outcome.final, name)) for name in _LISTS}
-        more["final"] = counts
     write(file, Checkpoint((outcome.trial.id,), 0, more, arrays), outcome.versions)
     return file
 
@@ -123,7 +120,6 @@ _SINGLE = {
     "test_predictions": np.uint16, "test_correct": np.bool_, "per_example": np.float32,
     "test_values": np.float32,
 }  # fmt: skip
-_LISTS = ("trainable", "statistics")
 
 
 def _array_tables(result: TrialResult) -> dict[str, dict[str, Array]]:
@@ -140,10 +136,7 @@ def _array_tables(result: TrialResult) -> dict[str, dict[str, Array]]:
         names = ("gradient_norm", "dead", "saturated")
         tables["probes"] = {name: getattr(result.probes, name) for name in names}
     if result.final is not None:
-        final = {field.name: getattr(result.final, field.name) for field in fields(FinalState)}
-        for name in _LISTS:
-            tables[name] = {str(place): array for place, array in enumerate(final.pop(name))}
-        tables["final"] = final
+        tables["final"] = final_arrays(result.final)
     return tables
 
 
@@ -159,18 +152,12 @@ def _result(trial: Trial, state: Checkpoint) -> TrialResult:
         if array.dtype != _SINGLE[name]:
             raise ValueError(f"{name} is {array.dtype}")
     values: dict[str, Any] = {**single, **{name: more[name] for name in _PLAIN}}
-    values |= {part: Score(**more[part]) for part in _PARTS}
-    probes = final = None
+    values |= {part: Score(**more[part]) for part in PARTS}
+    probes = None
     if "probes" in more:
         named = {**more["probes"], **tables["probes"]}
         probes = Probes(**{**named, "kernels": tuple(named["kernels"]),
                            "layers": tuple(named["layers"])})  # fmt: skip
-    if "final" in more:
-        lists: dict[str, Any] = {
-            name: tuple(tables[name][str(place)] for place in range(more["final"][name]))
-            for name in _LISTS
-        }
-        final = FinalState(**lists, **tables["final"])
     return TrialResult(
         trial=trial,
         curve=History(**tables["curve"]),
@@ -180,7 +167,7 @@ def _result(trial: Trial, state: Checkpoint) -> TrialResult:
                   for name, array in tables.get("reported", {}).items()},
         signs=None if more["signs"] is None else HistorySummary(**more["signs"]),
         probes=probes,
-        final=final,
+        final=read_final(tables["final"]) if "final" in tables else None,
         **values,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from stepladder.study.recipe import DISTORTIONS, Recipe
 from stepladder.training.checkpoints import Checkpoints, Resumable
 from stepladder.training.heads import Head
 from stepladder.training.history import HistoryRecorder
-from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm, seed_states
+from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm, statistics_of
 from stepladder.training.schedules import (
     averaging_weights,
     data_order,
@@ -178,7 +178,8 @@ class KeptWeights:
     def __init__(self, compiled: Any, averages: Sequence[Any], history: HistoryRecorder) -> None:  # noqa: ANN401
         self._owners: list[Any] = []
         if history.monitor is not None:
-            self._owners = [*_answering(compiled), *averages]
+            answering = [*compiled.trainable_variables, *statistics_of(compiled)]
+            self._owners = [*answering, *averages]
         self.variables = [
             keras.Variable(np.array(keras.ops.convert_to_numpy(owner.value)), trainable=False)
             for owner in self._owners
@@ -196,13 +197,6 @@ class KeptWeights:
         if history.monitor is not None and history.monitor.has_kept:
             for kept, owner in zip(self.variables, self._owners, strict=True):
                 owner.assign(kept.value)
-
-
-def _answering(compiled: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
-    """The variables by which a model answers, without seeds."""
-    seeds = {id(state) for state in seed_states(compiled)}
-    fixed = [one for one in compiled.non_trainable_variables if id(one) not in seeds]
-    return [*compiled.trainable_variables, *fixed]
 
 
 _METRIC = "metric."

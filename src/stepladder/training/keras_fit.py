@@ -39,6 +39,7 @@ from stepladder.training.keras_callbacks import (
 from stepladder.training.layer_state import (
     seed_states,
     start_seeds,
+    statistics_of,
     takes_ids,
     unsettled_share,
 )
@@ -359,12 +360,9 @@ def _final_state(
     scale: npt.NDArray[np.float32],
     shift: npt.NDArray[np.float32],
 ) -> FinalState:
-    model = scorer.model
-    seeds = {id(state) for state in seed_states(model)}
-    statistics = [v for v in model.non_trainable_variables if id(v) not in seeds]
     return FinalState(
-        trainable=_values(model.trainable_variables),
-        statistics=_values(statistics),
+        trainable=_values(scorer.model.trainable_variables),
+        statistics=_values(statistics_of(scorer.model)),
         scale=scale.reshape(-1) if scale.ndim else scale,
         shift=shift.reshape(-1) if shift.ndim else shift,
         validation_rows=validation,

@@ -195,6 +195,12 @@ def seed_states(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
     return [variable for variable in model.non_trainable_variables if id(variable) in ids]
 
 
+def statistics_of(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
+    """The non-trainable variables of a model that are no states of seed generators."""
+    seeds = {id(state) for state in seed_states(model)}
+    return [variable for variable in model.non_trainable_variables if id(variable) not in seeds]
+
+
 def start_seeds(seed: int, replicate: int, count: int) -> list[Any]:
     """The state in which a replicate starts each of a model's seed generators.
 

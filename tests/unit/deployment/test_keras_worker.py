@@ -14,7 +14,8 @@ from stepladder.deployment.keras_process import ModelRefused, open_model
 from stepladder.deployment.keras_worker import Member, assemble_model
 from stepladder.execution.machine import model_environment
 from stepladder.study.recipe import Recipe
-from stepladder.training.layer_state import seed_states
+from stepladder.training.layer_state import statistics_of
+from stepladder.trials.trial import FinalState
 
 SHAPE, CLASSES = (4,), 3
 
@@ -32,22 +33,23 @@ def build(recipe, input_shape, classes):
     )
 
 
+def trained(network, scale, shift, **targets):
+    empty = np.zeros(0)
+    return FinalState(
+        tuple(np.asarray(each) for each in network.trainable_variables),
+        tuple(np.asarray(each) for each in statistics_of(network)),
+        np.float32(scale), np.float32(shift), empty, empty, empty, empty, empty, **targets,
+    )  # fmt: skip
+
+
 def test_statistics_are_told_from_random_state_by_what_they_are():
     network = build(None, SHAPE, CLASSES)
     random = np.random.default_rng(1)
-    seeds = {id(each) for each in seed_states(network)}
-    fixed = [each for each in network.non_trainable_variables if id(each) not in seeds]
-    assert (len(seeds), len(fixed)) == (1, 2)
+    fixed = statistics_of(network)
+    assert (len(network.non_trainable_variables), len(fixed)) == (3, 2)
     for each in (*network.trainable_variables, *fixed):
         each.assign(random.uniform(0.5, 1.5, each.shape))
-    member = Member(
-        "one",
-        Recipe(hidden=[5]),
-        [np.asarray(each) for each in network.trainable_variables],
-        [np.asarray(each) for each in fixed],
-        np.float32(0.5),
-        np.float32(0.25),
-    )
+    member = Member("one", Recipe(hidden=[5]), trained(network, 0.5, 0.25))
     exported = assemble_model([member], SHAPE, CLASSES, build, is_whole=False)
     x = random.uniform(0, 1, (7, 4)).astype(np.float32)
     expected = keras.ops.softmax(network(0.5 * x + 0.25))
@@ -64,13 +66,9 @@ def test_statistics_are_told_from_random_state_by_what_they_are():
 )
 def test_values_are_in_their_own_unit_and_labels_have_a_probability_each(task, loss, expected):
     network = build(None, SHAPE, 2)
-    seeds = {id(each) for each in seed_states(network)}
-    fixed = [each for each in network.non_trainable_variables if id(each) not in seeds]
-    member = Member(
-        "one", Recipe(hidden=[5], loss=loss), [np.asarray(v) for v in network.trainable_variables],
-        [np.asarray(v) for v in fixed], np.float32(1), np.float32(0),
-        np.array([0.5, 20], np.float32), np.array([1, 1], np.float32),
-    )  # fmt: skip
+    targets = {"target_scale": np.array([0.5, 20], np.float32),
+               "target_shift": np.array([1, 1], np.float32)}  # fmt: skip
+    member = Member("one", Recipe(hidden=[5], loss=loss), trained(network, 1, 0, **targets))
     exported = assemble_model([member], SHAPE, 2, build, is_whole=False, task=task)
     x = np.random.default_rng(0).uniform(0, 1, (7, 4)).astype(np.float32)
     wanted = expected(np.asarray(network(x), np.float64))
