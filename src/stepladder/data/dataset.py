@@ -462,15 +462,18 @@ def assemble(
     )
 
 
+def _check_numbers(name: str, part: str, x: _Array) -> None:
+    if x.dtype.kind not in "biuf" or x.size == 0:
+        raise DataError(
+            f"{name}: {part} must hold numbers, found {x.size} values of type {x.dtype}; save the "
+            "inputs as uint8 or float32"
+        )
+
+
 def _join_inputs(name: str, x_train: _Array, x_val: _Array) -> _Array:
     """The validation part's inputs after those of the training part."""
-    kinds = "biuf"
-    for part, x in (("x_train", x_train), ("x_val", x_val)):
-        if x.dtype.kind not in kinds or x.size == 0:
-            raise DataError(
-                f"{name}: {part} must hold numbers, found {x.size} values of type {x.dtype}; save "
-                "the inputs as uint8 or float32"
-            )
+    _check_numbers(name, "x_train", x_train)
+    _check_numbers(name, "x_val", x_val)
     is_float = x_train.dtype.kind == "f"
     if x_train.shape[1:] != x_val.shape[1:] or is_float != (x_val.dtype.kind == "f"):
         raise DataError(
@@ -493,18 +496,26 @@ def join_targets(name: str, y_train: _Array, y_val: _Array | None, task: Task | 
     """
     if y_val is None:
         return y_train
-    converters: dict[Task, Callable[[str, str, _Array], _Array]] = {
-        "classification": _whole, "regression": _values, "multilabel": _labels}  # fmt: skip
-    convert = converters[task or "classification"]
-    train, val = convert(name, "y_train", y_train), convert(name, "y_val", y_val)
-    if train.shape[1:] != val.shape[1:]:
-        raise DataError(
-            f"{name}: y_train and y_val must have the same columns, found {train.shape[1]} and "
-            f"{val.shape[1]}; prepare both parts alike"
-        )
+    train, val = _converted(name, task, y_train, "y_val", y_val)
     if train.ndim == 1:
         refuse_unknown(name, "y_val", np.setdiff1d(val, train))
     return np.concatenate([train, val])
+
+
+def _converted(
+    name: str, task: Task | None, y_train: _Array, part: str, y: _Array
+) -> tuple[_Array, _Array]:
+    """The targets of the training part and of another one, in the form of their task."""
+    converters: dict[Task, Callable[[str, str, _Array], _Array]] = {
+        "classification": _whole, "regression": _values, "multilabel": _labels}  # fmt: skip
+    convert = converters[task or "classification"]
+    train, other = convert(name, "y_train", y_train), convert(name, part, y)
+    if train.shape[1:] != other.shape[1:]:
+        raise DataError(
+            f"{name}: y_train and {part} must have the same columns, found {train.shape[1]} and "
+            f"{other.shape[1]}; prepare both parts alike"
+        )
+    return train, other
 
 
 def refuse_unknown(name: str, part: str, classes: Iterable[object]) -> None:
@@ -549,15 +560,9 @@ def number_targets(
         >>> train.tolist(), names
         ([[0.5], [2.0]], ('y',))
     """
+    train, test = _converted(name, task, y_train, "y_test", y_test)
     if task is None or task == "classification":
-        return _number_classes(name, y_train, y_test)
-    convert = _values if task == "regression" else _labels
-    train, test = convert(name, "y_train", y_train), convert(name, "y_test", y_test)
-    if train.shape[1] != test.shape[1]:
-        raise DataError(
-            f"{name}: y_train and y_test must have the same columns, found {train.shape[1]} and "
-            f"{test.shape[1]}; prepare both parts alike"
-        )
+        return _number_classes(name, train, test)
     count = train.shape[1]
     names = tuple(str(place) for place in range(count)) if task == "multilabel" else (
         ("y",) if count == 1 else tuple(f"y{place}" for place in range(1, count + 1)))  # fmt: skip
@@ -594,9 +599,8 @@ def _labels(name: str, part: str, labels: _Array) -> npt.NDArray[np.uint8]:
 
 
 def _number_classes(
-    name: str, y_train: _Array, y_test: _Array
+    name: str, train: _Array, test: _Array
 ) -> tuple[Labels, Labels, tuple[str, ...]]:
-    train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
     values, numbers = np.unique(train, return_inverse=True)
     refuse_unknown(name, "y_test", np.setdiff1d(test, values))
     class_names = tuple(str(value) for value in values)
@@ -642,11 +646,7 @@ def check_announced(name: str, announced: Announced) -> None:
 def _images(name: str, x_train: _Array, x_test: _Array) -> tuple[Images, Images]:
     """Both parts as uint8 or both as float32."""
     for part, images in (("x_train", x_train), ("x_test", x_test)):
-        if images.dtype.kind not in "biuf" or images.size == 0:
-            raise DataError(
-                f"{name}: {part} must hold numbers, found {images.size} values of type "
-                f"{images.dtype}; save the inputs as uint8 or float32"
-            )
+        _check_numbers(name, part, images)
         check_shape(name, part, images.shape)
     if (x_train.dtype.kind == "f") != (x_test.dtype.kind == "f"):
         raise DataError(

@@ -389,10 +389,8 @@ class _Unpacked(io.RawIOBase):
 
 def _separator_of(path: Path, text: str, wanted: Wanted, header: bool) -> str:
     """What separates the cells: the first sign that gives the columns asked for."""
-    first: tuple[str, ...] = (
-        ("\t",) if ".tsv" in (suffix.lower() for suffix in path.suffixes) else ()
-    )
-    rows = {sign: _rows_by(sign, text) for sign in dict.fromkeys((*first, *_SEPARATORS))}
+    signs = ("\t", *_SEPARATORS) if _is_tsv(path) else _SEPARATORS
+    rows = {sign: _rows_by(sign, text) for sign in dict.fromkeys(signs)}
     asked = {name for name in (*wanted.labels, *wanted.ignored) if isinstance(name, str)}
     for sign, table in rows.items():
         if header and table and asked <= {name.strip() for name in table[0]} and len(table[0]) > 1:

@@ -490,31 +490,6 @@ def _common_size(
     return size
 
 
-class _Reader:
-    """Decodes files into the rows of arrays, from several threads."""
-
-    def __init__(
-        self, files: Sequence[str], arrays: Sequence[_Bytes], size: tuple[int, int] | None
-    ) -> None:
-        self.files, self.arrays, self.size = files, arrays, size
-        self.color = arrays[0].ndim == 4
-
-    def read(self, at: int) -> str:
-        """Decodes a file into its row; why it cannot be read, or "" where it was."""
-        first, second = self.arrays
-        row = first[at] if at < len(first) else second[at - len(first)]
-        try:
-            with open_picture(self.files[at]) as picture:
-                pixels = decode(picture, self.size, self.color)
-            if pixels.shape != row.shape:
-                height, width = pixels.shape[:2]
-                return f"{height} × {width} by a mark behind its pixels"
-            row[...] = pixels
-        except Exception as error:  # decoders raise anything on damaged bytes
-            return reason_unreadable(error)
-        return ""
-
-
 def _decode_all(
     root: str,
     name: str,
@@ -539,12 +514,26 @@ def _decode_all(
     needed = len(files) * math.prod(shape)
     check_memory(needed + decoder, f"{name}: {len(files):,} images of {shape[0]} × {shape[1]}")
     fitting = (free_memory() - needed) // decoder
-    arrays = tuple(np.empty((count, *shape), np.uint8) for count in (len(files) - tested, tested))
-    reader = _Reader(files, arrays, size)
+    train, test = (np.empty((count, *shape), np.uint8) for count in (len(files) - tested, tested))
+
+    def read(at: int) -> str:
+        """Decodes a file into its row; why it cannot be read, or "" where it was."""
+        row = train[at] if at < len(train) else test[at - len(train)]
+        try:
+            with open_picture(files[at]) as picture:
+                pixels = decode(picture, size, color=len(shape) == 3)
+            if pixels.shape != row.shape:
+                height, width = pixels.shape[:2]
+                return f"{height} × {width} by a mark behind its pixels"
+            row[...] = pixels
+        except Exception as error:  # decoders raise anything on damaged bytes
+            return reason_unreadable(error)
+        return ""
+
     places = range(len(files))
-    problems = _in_threads(reader.read, places, max(1, fitting), f"{name}: images read")
+    problems = _in_threads(read, places, max(1, fitting), f"{name}: images read")
     _refuse_unreadable(root, {files[at]: problems[at] for at in places if problems[at]}, len(files))
-    return arrays[0], arrays[1]
+    return train, test
 
 
 def _loose_note(name: str, root: str, loose: Sequence[str]) -> str:

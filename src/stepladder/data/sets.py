@@ -87,13 +87,7 @@ def _of_scikit_learn(name: str, source: NamedDataset) -> Dataset:
             f"{name!r}; write one of these, or give the data from Python: "
             f"Study(dataset=stepladder.dataset(sklearn.datasets.fetch_{name}(), test_share=0.2))"
         )
-    try:
-        datasets: Any = import_module("sklearn.datasets")
-    except ImportError:
-        raise DataError(
-            f"{source.name}: needs scikit-learn, found none; install it with pip install "
-            "scikit-learn"
-        ) from None
+    datasets: Any = import_module("sklearn.datasets")
     return _drawn(name, of_bunch(getattr(datasets, f"load_{name}")()), source)
 
 
@@ -192,12 +186,11 @@ def _of_openml(name: str, source: NamedDataset) -> Dataset:
         raise _missing(source, (folder,), line)
     try:
         import_module("pandas")
-        fetch: Any = import_module("sklearn.datasets").fetch_openml
-    except ImportError as error:
+    except ImportError:
         raise DataError(
-            f"{source.name}: needs scikit-learn and pandas, found no {error.name}; install it with "
-            f"pip install {'pandas' if error.name == 'pandas' else 'scikit-learn'}"
+            f"{source.name}: needs pandas, found none; install it with pip install pandas"
         ) from None
+    fetch: Any = import_module("sklearn.datasets").fetch_openml
     targets = [source.label] if isinstance(source.label, str) else source.label
     more = {} if targets is None else {"target_column": list(targets)}
     try:
@@ -285,15 +278,8 @@ def _of_hugging_face(name: str, source: NamedDataset) -> Dataset:
             f"write hf:{name}:CONFIGURATION, or remove all but one"
         )
     try:
-        arrow: Any = import_module("pyarrow")
-        import_module("pyarrow.ipc")
-    except ImportError:
-        raise DataError(
-            f"{source.name}: needs pyarrow, found none; install it with pip install pyarrow"
-        ) from None
-    try:
         features = json.loads(infos[0].read_text("utf-8"))["features"]
-        tables = {split: _arrow_table(arrow, infos[0].parent, split) for split in _SPLITS}
+        tables = {split: _arrow_table(infos[0].parent, split) for split in _SPLITS}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # pyarrow's too
         raise DataError(
             f"{source.name}: must be a set as the package datasets keeps it, found one that cannot "
@@ -327,14 +313,17 @@ def _configurations(folder: Path, name: str, config: str) -> list[Path]:
     return [file for file in files if config in ("", file.parents[2].name)]
 
 
-def _arrow_table(arrow: Any, folder: Path, split: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+def _arrow_table(folder: Path, split: str) -> Any:  # noqa: ANN401 - pyarrow has no types
     """The rows of a split; None where there is none."""
+    import pyarrow
+    import pyarrow.ipc
+
     files = sorted({*folder.glob(f"*-{split}.arrow"), *folder.glob(f"*-{split}-*-of-*.arrow")})
     tables = []
     for file in files:
-        with arrow.memory_map(str(file)) as stream, arrow.ipc.open_stream(stream) as reader:
+        with pyarrow.memory_map(str(file)) as stream, pyarrow.ipc.open_stream(stream) as reader:
             tables.append(reader.read_all())
-    return arrow.concat_tables(tables) if tables else None
+    return pyarrow.concat_tables(tables) if tables else None
 
 
 def _of_arrow(
