@@ -18,6 +18,7 @@ from stepladder.errors import InputError, OutputError
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 _TRIES = 3
+_MOST = 64_000_000  # bytes that are sensible for a file that is read whole
 
 
 def atomic_write(file: Path, content: bytes) -> Path:
@@ -96,20 +97,16 @@ def open_regular(file: str | Path) -> BufferedReader:
     raise OSError(errno.EINVAL, f"{kind} and no regular file", str(file))
 
 
-def read_bounded(file: str | Path, most: int = 64_000_000) -> bytes:
+def read_bounded(file: str | Path) -> bytes:
     """The bytes of a regular file.
 
-    Args:
-        file: what to read.
-        most: bytes that are sensible for what it should be.
-
     Raises:
-        OSError: if it cannot be read, is no regular file, or is larger.
+        OSError: if it cannot be read, is no regular file, or is larger than 64 MB.
     """
     with open_regular(file) as stream:
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(file))
+        content = stream.read(_MOST + 1)
+    if len(content) > _MOST:
+        raise OSError(errno.EFBIG, f"more than {_MOST:,} bytes", str(file))
     return content
 
 

@@ -436,7 +436,7 @@ PERTURBATIONS = (
 _TOWARDS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def perturb(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images]:
+def perturb(images: Images, how: Perturbation) -> Iterator[Images]:
     """The images under a perturbation, once for each direction that it has.
 
     Shifts go to the four sides, rotations both ways, noise is drawn once. What comes in from
@@ -445,11 +445,10 @@ def perturb(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images
     Args:
         images: of shape (examples, height, width) or (examples, height, width, channels).
         how: kind and strength.
-        seed: of the noise.
     """
     low, high = float(images.min()), float(images.max())
     if how.kind == "noise":
-        noise = np.random.default_rng(seed).normal(0, how.strength * (high - low), images.shape)
+        noise = np.random.default_rng(0).normal(0, how.strength * (high - low), images.shape)
         yield _as(images, np.clip(images + noise, low, high))
     elif how.kind == "shift":
         for rows, columns in _TOWARDS:

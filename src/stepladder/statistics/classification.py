@@ -65,14 +65,13 @@ def expected_calibration_error(
 
 
 def calibration(
-    probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], seed: int = 0
+    probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]
 ) -> Calibration:
     """A network's calibration on images that it was not trained on.
 
     Args:
         probabilities: of shape (images, classes), rows with the sum 1.
         labels: true classes, of shape (images,).
-        seed: of the draws of what chance gives.
 
     Example:
         >>> import numpy as np
@@ -85,7 +84,7 @@ def calibration(
     correct = answers == labels
     bins = _one_hot(confidence, _BINS)
     squared, ends = squared_calibration_error(confidence, correct)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     by_chance = []
     for _ in range(0, _DRAWS, _DRAWS_AT_ONCE):
         right = generator.random((_DRAWS_AT_ONCE, images)) < confidence
@@ -106,10 +105,8 @@ def calibration(
 def squared_calibration_error(
     confidence: npt.NDArray[np.floating],
     correct: Bools,
-    share: float = 0.95,
-    bins: int = _BINS,
 ) -> tuple[float, Interval]:
-    """The squared calibration error without the part that chance adds, and its interval.
+    """The squared calibration error without the part that chance adds, and its 95 % interval.
 
     With d = right - confidence, the squared gap of a bin of k images is estimated by the mean of
     d d' over its pairs of different images: it is unbiased, and may be below 0. Bins count by
@@ -125,8 +122,6 @@ def squared_calibration_error(
     Args:
         confidence: largest probability of each image, in 0…1, of shape (images,).
         correct: whether that answer is right.
-        share: of intervals that hold the true error, between 0 and 1.
-        bins: how many, of equal width.
 
     Returns:
         The estimate and the interval, in squared fractions; the upper end is 1 where no bin has
@@ -144,7 +139,7 @@ def squared_calibration_error(
         (0.0, 0.038)
     """
     gaps = correct - confidence
-    member = _one_hot(confidence, bins)
+    member = _one_hot(confidence, _BINS)
     count = member.sum(axis=0)
     shared = count > 1
     if not shared.any():
@@ -158,7 +153,7 @@ def squared_calibration_error(
     unseen = 0.5 / (k + 1)  # half an answer that is otherwise
     spread = np.maximum((squares - sums**2 / k) / (k - 1), expected)
     spread = np.maximum(spread, unseen * (1 - unseen))
-    z2 = float(special.ndtri((1 + share) / 2)) ** 2
+    z2 = float(special.ndtri(0.975)) ** 2
     at_zero = z2 * float((weight**2 * 2 * spread**2 / (k * (k - 1))).sum())
     seen = weight * np.maximum(squared_gaps, 0.0)
     shares = weight, seen / max(float(seen.sum()), np.finfo(float).tiny)

@@ -248,25 +248,22 @@ def _welch(
     return means, p_within, count, degrees
 
 
-def simultaneous_ends(
-    t: PairedT, degrees: npt.ArrayLike, confidence: float = 0.95
-) -> tuple[Floats, Floats]:
-    """The ends of intervals that hold all means of a family at once.
+def simultaneous_ends(t: PairedT, degrees: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """The ends of intervals that hold all means of a family at once, in 95 % of families.
 
-    d̄ ± t* s / √n as in the single interval, with t* at 1 - (1 - confidence) / (2 m) for a family
+    d̄ ± t* s / √n as in the single interval, with t* at 1 - 0.05 / (2 m) for a family
     of m (Bonferroni). Nothing is assumed about how the comparisons depend on each other.
 
     Args:
         t: families of comparisons with their single intervals at 95 %, of shape (..., m).
         degrees: of freedom of these, of the same shape.
-        confidence: share of families whose intervals all hold, between 0 and 1.
 
     Reference:
         Dunn 1961, "Multiple comparisons among means", Journal of the American Statistical
         Association 56.
     """
     free = np.maximum(np.where(np.isfinite(degrees), degrees, 1.0), _FEWEST_DEGREES)
-    level = (1 - confidence) / (2 * max(t.mean.shape[-1], 1))
+    level = (1 - 0.95) / (2 * max(t.mean.shape[-1], 1))
     ratio = special.stdtrit(free, 1 - level) / special.stdtrit(free, 0.975)
     half = ratio * (t.ci_high - t.ci_low) / 2
     return t.mean - half, t.mean + half

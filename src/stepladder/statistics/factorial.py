@@ -12,6 +12,7 @@ from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import effect_of_row, in_unit, judge, judging_scale
 from stepladder.statistics.paired import none_if_nan, paired_t, round_off, sign_flip
 from stepladder.statistics.results import (
+    ALPHA,
     Bools,
     FactorialAnalysis,
     Floats,
@@ -21,7 +22,6 @@ from stepladder.statistics.results import (
     ShapleyShare,
     as_fractions,
     check_delta,
-    check_share,
 )
 from stepladder.study.metrics import METRICS, Metric
 
@@ -34,7 +34,6 @@ def factorial(
     *,
     aliases: Sequence[Pairs] | None = None,
     delta: float | None = 0.1,
-    alpha: float = 0.05,
     metric: Metric = METRICS["accuracy"],
 ) -> FactorialAnalysis | None:
     """What all combinations of some techniques, or a fraction of them, say of each.
@@ -59,7 +58,6 @@ def factorial(
             2^k combinations are there.
         delta: difference below which none matters, in the metric's unit; None where that is not
             known.
-        alpha: chance of a false verdict among the main effects.
         metric: what the scores are.
 
     Returns:
@@ -80,7 +78,6 @@ def factorial(
     """
     if delta is not None or metric.is_fraction:
         check_delta(delta, metric.unit)
-    check_share(alpha, "alpha", 0.05)
     count = len(techniques)
     _check_combinations(scores, count, is_full=aliases is None)
     order = sorted(scores)
@@ -101,7 +98,7 @@ def factorial(
         np.array([(points / 100)[chosen].mean(axis=0) for chosen in choices])
         for choices in (inside, ~inside)
     )
-    judged = judge(with_it, without, delta=(delta or 0.0) / factor, alpha=alpha)
+    judged = judge(with_it, without, delta=(delta or 0.0) / factor, alpha=ALPHA)
     analysis = FactorialAnalysis(
         replicates=int(complete.sum()),
         left_out=int((~complete).sum()),

@@ -71,10 +71,9 @@ def estimate(
 def new_images_interval(
     arm: Bools | npt.NDArray[np.float32],
     other: Bools | npt.NDArray[np.float32] | None = None,
-    confidence: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Interval | None:
-    """The interval of a mean accuracy, or of a difference, for new replicates and new images.
+    """The 95 % interval of a mean accuracy, or of a difference, for new replicates and images.
 
     Each entry d of the table of replicates by images is a draw of the model
     d = μ + replicate + image + rest, all random, so that with n replicates, m images and the
@@ -94,7 +93,6 @@ def new_images_interval(
             mean, shape (replicates, images).
         other: the same of the arm compared with, replicates and images in the same order; the
             interval is then that of the difference.
-        confidence: share of intervals that hold the true mean, between 0 and 1.
         bounds: the least and the largest value of one image; where one is infinite, the furthest
             value that was seen stands for it.
 
@@ -129,7 +127,7 @@ def new_images_interval(
         rest / ((replicates - 1) * (images - 1)),
     )
     half = max(
-        float(special.stdtrit(degrees, (1 + confidence) / 2)) * math.sqrt(variance)
+        float(special.stdtrit(degrees, 0.975)) * math.sqrt(variance)
         for variance, degrees in _variances(mean_squares, replicates, images)
     )
     mean = total / (replicates * images)
@@ -139,7 +137,7 @@ def new_images_interval(
     low, high = _range_of(bounds, arm, arm if other is None else other)
     if low == high:
         return None
-    means, z = by_image / replicates, float(special.ndtri((1 + confidence) / 2))
+    means, z = by_image / replicates, float(special.ndtri(0.975))
     score = (
         _wilson((means - low) / (high - low), z)
         if other is None
@@ -233,8 +231,8 @@ class WinShare:
     high: Floats
 
 
-def win_share(differences: npt.ArrayLike, confidence: float = 0.95) -> WinShare:
-    """The share of pairs that an arm wins, with the score interval for paired proportions.
+def win_share(differences: npt.ArrayLike) -> WinShare:
+    """The share of pairs that an arm wins, with the 95 % score interval for paired proportions.
 
     With b wins, c losses and n pairs, P(A > B) + P(A = B) / 2 is (1 + θ) / 2 for
     θ = (b - c) / n. The interval holds every θ that Tango's score test does not reject,
@@ -244,7 +242,6 @@ def win_share(differences: npt.ArrayLike, confidence: float = 0.95) -> WinShare:
 
     Args:
         differences: shape (..., replicates); above 0 is a win, NaN a pair that is missing.
-        confidence: share of intervals that hold the true share, between 0 and 1.
 
     Returns:
         One result for each row. Swapping the arms gives 1 minus the share and the ends.
@@ -264,7 +261,7 @@ def win_share(differences: npt.ArrayLike, confidence: float = 0.95) -> WinShare:
     losses = (values < 0).sum(axis=-1).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = (wins + (pairs - wins - losses) / 2) / pairs
-    z = float(special.ndtri((1 + confidence) / 2))
+    z = float(special.ndtri(0.975))
     count = np.where(pairs > 0, pairs, 1.0)
     low = (1 + _lower_end(wins, losses, count, z)) / 2
     high = (1 - _lower_end(losses, wins, count, z)) / 2
@@ -338,10 +335,9 @@ class Prediction:
 def predict_mean(
     values: Sequence[float],
     runs: int = 1,
-    confidence: float = 0.95,
     metric: Metric = METRICS["accuracy"],
 ) -> Prediction:
-    """The interval that holds the mean of m new runs, given n replicates of the same recipe.
+    """The 95 % interval that holds the mean of m new runs, given n replicates of the same recipe.
 
     x̄ ± t* s √(1/n + 1/m) with n - 1 degrees of freedom: the replicates' mean and the new runs'
     mean are both off the true one, by s/√n and s/√m. It takes spreads for normal.
@@ -349,12 +345,10 @@ def predict_mean(
     Args:
         values: of the metric, one a replicate, NaN where it diverged.
         runs: m, the runs that a published figure is the mean of.
-        confidence: share of intervals that hold the new mean, between 0 and 1.
         metric: accuracies, fractions in 0…1, unless another one is given.
 
     Raises:
-        InputError: if a value is outside the metric's bounds, there are no runs, or the confidence
-            is not between 0 and 1.
+        InputError: if a value is outside the metric's bounds, or there are no runs.
 
     Reference:
         Meeker, Hahn & Escobar 2017, "Statistical Intervals", 2nd edition, section 4.7; Patil, Peng
@@ -366,15 +360,13 @@ def predict_mean(
         >>> f"{result.mean:.3f}: {result.low:.4f} to {result.high:.4f}"
         '0.971: 0.9662 to 0.9758'
     """
-    check_share(confidence, "confidence", 0.95)
     if runs < 1:
         raise InputError(f"runs must be 1 or more, found {runs}; write 1 for a single run")
-    t = paired_t(as_fractions(values, "accuracies" if metric.is_fraction else "scores", metric),
-                 confidence)  # fmt: skip
+    t = paired_t(as_fractions(values, "accuracies" if metric.is_fraction else "scores", metric))
     n, mean, spread = int(t.pairs), float(t.mean), float(t.spread)
     if n < 2:
         return Prediction(n, mean, None, None, None, runs)
-    reach = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * spread
+    reach = float(special.stdtrit(n - 1, 0.975)) * spread
     half = reach * math.sqrt(1 / n + 1 / runs)
     low, high = metric.bounds
     return Prediction(n, mean, spread, max(mean - half, low), min(mean + half, high), runs)

@@ -202,13 +202,12 @@ def _exact_sum(values: Floats) -> Floats:
     return np.array(sums, np.float64).reshape(values.shape[:-1])
 
 
-def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> MeanInterval:
-    """The difference of two means with Welch's t interval, which supposes no equal spread.
+def welch(ours: Sequence[float], theirs: Sequence[float]) -> MeanInterval:
+    """The difference of two means with Welch's 95 % t interval, which supposes no equal spread.
 
     Args:
         ours: values of one sample; NaN is left out.
         theirs: those of the other.
-        confidence: of the interval.
 
     Returns:
         The mean of ours less the mean of theirs, in their unit; NaN where either is empty, and
@@ -221,7 +220,7 @@ def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.
     mean, error, degrees = welch_error(ours, theirs)
     if math.isnan(error):
         return MeanInterval(mean, None, None)
-    half = float(special.stdtrit(degrees, (1 + confidence) / 2)) * error if error else 0.0
+    half = float(special.stdtrit(degrees, 0.975)) * error if error else 0.0
     return MeanInterval(mean, mean - half, mean + half)
 
 
@@ -406,21 +405,20 @@ def within_floor(pairs: npt.ArrayLike) -> Floats:
     return np.asarray(np.power(2.0, -np.asarray(pairs, np.float64)))
 
 
-def missed_share(pairs: float, confidence: float = 0.95) -> float:
-    """The largest share of trainings whose effect n pairs may all have missed.
+def missed_share(pairs: float) -> float:
+    """The largest share of trainings whose effect n pairs may all have missed, at 95 %.
 
-    What happens in a share q of trainings is in none of n with chance (1 - q)^n, which is
-    1 - confidence at q = 1 - (1 - confidence)^(1/n).
+    What happens in a share q of trainings is in none of n with chance (1 - q)^n, which is 5 % at
+    q = 1 - 0.05^(1/n).
 
     Args:
         pairs: n, above 0.
-        confidence: of the statement, between 0 and 1.
 
     Example:
         >>> [round(missed_share(n), 2) for n in (5, 10, 20, 59)]
         [0.45, 0.26, 0.14, 0.05]
     """
-    return float(1 - (1 - confidence) ** (1 / pairs))
+    return float(1 - (1 - 0.95) ** (1 / pairs))
 
 
 def one_sign_p(pairs: npt.ArrayLike, p_t: npt.ArrayLike) -> Floats:

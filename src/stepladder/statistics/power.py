@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import special
 
 from stepladder.statistics.paired import inside, unanimous_sign_floor
-from stepladder.statistics.results import Bools, Floats
+from stepladder.statistics.results import ALPHA, Bools, Floats
 
 FEWEST = 3
 """Pairs without which no verdict is given: two say next to nothing about their own spread."""
@@ -136,7 +136,7 @@ Level = Callable[[Floats], Floats]
 
 def planned_power(
     variances: Sequence[tuple[int, float]], comparisons: int, replicates: int, delta: float | None,
-    level: Level | None = None, alpha: float = 0.05, side: int = 0,
+    level: Level | None = None, side: int = 0,
 ) -> PlannedPower:  # fmt: skip
     """The differences that a study finds at the first step of Holm's correction.
 
@@ -150,7 +150,6 @@ def planned_power(
         delta: that does not matter, in the unit of the differences.
         level: of the t test by numbers of pairs, where the study was judged before; by the rule
             of a first judgement when None.
-        alpha: level of the study.
         side: as for `inside`.
 
     Reference:
@@ -168,7 +167,7 @@ def planned_power(
         for count, one in varying
     )
     spreads = (uppers[0], uppers[-1]) if uppers else None
-    first = alpha / comparisons
+    first = ALPHA / comparisons
     numbers = np.asarray(sorted({*_CURVE, replicates}), np.float64)
     found = detectable_difference(numbers, first) if level is None else (
         detectable_by_t(numbers, level(numbers))

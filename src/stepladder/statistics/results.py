@@ -406,6 +406,10 @@ def check_delta(delta: float | None, unit: str = POINTS) -> None:
         )
 
 
+ALPHA = 0.05
+"""The chance in a study of a false `helps` or `hurts`."""
+
+
 def check_share(value: float, name: str, example: float) -> None:
     """Checks an error rate or a confidence.
 

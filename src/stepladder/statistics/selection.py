@@ -154,9 +154,11 @@ def equivalence_set(
     replicates: npt.ArrayLike,
     delta: float,
     noise: float,
-    confidence: float = 0.95,
 ) -> tuple[Bools, Bools]:
     """Which candidates are not worse than the best by more than δ.
+
+    Those called worse are so with 95 % confidence, all of them together, whichever is the best
+    (Bonferroni over all pairs).
 
     Args:
         behind: of each candidate, how far it lies behind the best over the replicates that both
@@ -164,8 +166,6 @@ def equivalence_set(
         replicates: how many these are.
         delta: a fraction that does not matter.
         noise: standard deviation of one replicate; NaN where it is not known.
-        confidence: with which candidates are called worse, all of them together, whichever is
-            the best (Bonferroni over all pairs).
 
     Returns:
         Those within δ of the best as they were found, and those of which it cannot be ruled out;
@@ -176,7 +176,7 @@ def equivalence_set(
     if not math.isfinite(noise) or len(worse) < 2:
         return within, within
     pairs = len(worse) * (len(worse) - 1)  # in either order: the best was chosen by looking
-    z = float(special.ndtri(1 - (1 - confidence) / pairs))
+    z = float(special.ndtri(1 - (1 - 0.95) / pairs))
     return within, worse <= z * noise * np.sqrt(2 / counts) + 1e-12
 
 
@@ -195,7 +195,10 @@ class ExpectedBest:
     spread: Floats
 
 
-def expected_best(values: npt.ArrayLike, points: int = 64) -> ExpectedBest:
+_POINTS = 64
+
+
+def expected_best(values: npt.ArrayLike) -> ExpectedBest:
     """The expected best of n of some candidates, drawn without replacement, for n from 1 to all.
 
     E[best of n] = Σ v₍ᵢ₎ C(i-1, n-1) / C(N, n) over the sorted values: the mean over every
@@ -205,10 +208,10 @@ def expected_best(values: npt.ArrayLike, points: int = 64) -> ExpectedBest:
 
     Args:
         values: one a candidate, finite.
-        points: numbers n at most, evenly spaced on a logarithmic scale.
 
     Returns:
-        The curve; empty without a value.
+        The curve at 64 numbers n at most, evenly spaced on a logarithmic scale; empty without a
+        value.
 
     Example:
         >>> expected_best([0.1, 0.3, 0.2]).mean.round(3).tolist()
@@ -223,8 +226,8 @@ def expected_best(values: npt.ArrayLike, points: int = 64) -> ExpectedBest:
     if not count:
         return ExpectedBest(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     numbers = np.arange(1, count + 1)
-    if count > points:
-        numbers = np.unique(np.round(np.geomspace(1, count, points)).astype(np.int64))
+    if count > _POINTS:
+        numbers = np.unique(np.round(np.geomspace(1, count, _POINTS)).astype(np.int64))
     place, size = np.arange(1, count + 1)[None, :], numbers[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         weights = np.exp(

@@ -35,6 +35,7 @@ from stepladder.statistics.paired import (
 )
 from stepladder.statistics.power import FEWEST
 from stepladder.statistics.results import (
+    ALPHA,
     WITHIN,
     Bools,
     Claim,
@@ -44,7 +45,6 @@ from stepladder.statistics.results import (
     Verdict,
     as_pairs,
     check_delta,
-    check_share,
     side_of,
 )
 from stepladder.study.metrics import METRICS, Metric
@@ -133,7 +133,7 @@ class OverFolds:
     repeats: int
 
 
-def fewest_replicates(replicates: int, comparisons: int, alpha: float = 0.05) -> int:
+def fewest_replicates(replicates: int, comparisons: int) -> int:
     """The smallest number of replicates, from some number on, that can give any verdict.
 
     Fewer than that spend nothing of the error rate, so who asked for them has not judged yet.
@@ -141,13 +141,12 @@ def fewest_replicates(replicates: int, comparisons: int, alpha: float = 0.05) ->
     Args:
         replicates: that are asked for.
         comparisons: of the family.
-        alpha: chance in a study of a false verdict.
 
     Example:
         >>> fewest_replicates(3, 6), fewest_replicates(10, 6)
         (5, 10)
     """
-    level = alpha * SHARE_FIRST / max(comparisons, 1)
+    level = ALPHA * SHARE_FIRST / max(comparisons, 1)
     number = replicates if replicates >= FEWEST else max(_ADVISED, replicates)
     while float(unanimous_sign_floor(number)) >= level:
         number += 1
@@ -297,7 +296,6 @@ def effects_over_time(
     occasion: Occasion,
     *,
     delta: float | None = 0.1,
-    alpha: float = 0.05,
     metric: Metric = METRICS["accuracy"],
     stored: Mapping[str, int] | None = None,
     claim: Claim = "difference",
@@ -305,21 +303,20 @@ def effects_over_time(
 ) -> tuple[dict[str, Effect], InterimLook]:
     """The effects of a study, with verdicts that hold however often it is extended and judged.
 
-    The judgement that was planned at first may spend 95 % of alpha, by the rule of `judge`, at
+    The judgement that was planned at first may spend 95 % of `ALPHA`, by the rule of `judge`, at
     one number of replicates or at several looks. Every other one, before or after it, is by the
     anytime-valid test at what is left. A verdict of the planned one stays, while the mean of all
-    replicates does not contradict it. So any false verdict, at any time, has chance alpha at most.
+    replicates does not contradict it. So any false verdict, at any time, has that chance at most.
 
     Means and intervals are over all replicates, or with looks over those of the look that settled
     a comparison; stopping does not correct them. `p_verdict` is corrected for the family and for
-    all other judgements: it is below alpha exactly where there is a verdict.
+    all other judgements: it is below `ALPHA` exactly where there is a verdict.
 
     Args:
         scores: as for `effects`; with looks, as far as each arm has replicates.
         pairs: as for `effects`.
         occasion: which judgement this is.
         delta: as for `effects`.
-        alpha: chance of a study of a false `helps` or `hurts`, at any time.
         metric: what is judged.
         stored: replicates of each arm without a gap from the first one; all scores when None.
         claim: as for `effects`.
@@ -334,14 +331,13 @@ def effects_over_time(
     """
     if delta is not None or metric.is_fraction:
         check_delta(delta, metric.unit)
-    check_share(alpha, "alpha", 0.05)
     first, second, replicates = as_pairs(scores, pairs, metric)
     sizes, factors = judging_scale(metric, first, second)
     first, second = first / sizes[:, None], second / sizes[:, None]
     least, side = (delta or 0.0) / factors, side_of(claim, metric)
     counts = stored or {name: len(values) for name, values in scores.items()}
     reached = np.array([min(counts[arm], counts[other]) for arm, other in pairs], np.int64)
-    state = _state(first, second, pairs, occasion, least, alpha, reached, side, folds)
+    state = _state(first, second, pairs, occasion, least, reached, side, folds)
     if not pairs:
         return {}, state
     used = np.array(replicates)
@@ -349,7 +345,7 @@ def effects_over_time(
         used = np.minimum(state.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
     judged = judge(
-        np.where(beyond, np.nan, first), second, delta=least, alpha=alpha, plan=False, side=side,
+        np.where(beyond, np.nan, first), second, delta=least, alpha=ALPHA, plan=False, side=side,
         overlap=folds.overlap if folds else 0.0,
     )  # fmt: skip
     batches = np.array([occasion.batches[arm] for arm, _ in pairs])
@@ -357,10 +353,10 @@ def effects_over_time(
         judged,
         different=state.different,
         within=state.within,
-        plans=judged.plans if folds else _plans(judged, state, occasion, batches, least, alpha),
+        plans=judged.plans if folds else _plans(judged, state, occasion, batches, least),
         p_verdict=np.where(judged.t.pairs < FEWEST, np.nan, state.p),
     )
-    low, high = confidence_sequence(judged.differences, alpha)
+    low, high = confidence_sequence(judged.differences, ALPHA)
     by_arm = {}
     for row, (arm, _) in enumerate(pairs):
         factor = float(factors[row])
@@ -381,7 +377,6 @@ def anytime_effects(
     *,
     delta: float | None,
     metric: Metric,
-    alpha: float = 0.05,
     claim: Claim = "difference",
 ) -> dict[str, Effect]:
     """Effects of one family with the verdicts of the anytime-valid test, at the whole error rate.
@@ -393,7 +388,6 @@ def anytime_effects(
         effects: by arm, as from `effects`.
         delta: as for `effects`.
         metric: what is judged.
-        alpha: chance of a false `helps` or `hurts`, at any time.
         claim: as for `effects`.
 
     Example:
@@ -412,18 +406,18 @@ def anytime_effects(
         row[: len(effect.differences)] = effect.differences
     t, least, side = paired_t(rows), delta or 0.0, side_of(claim, metric)
     p, p_within = holm(anytime_p(t)), holm(anytime_p(t, least, side))
-    different = p < alpha
-    within = (p_within < alpha) & ~different
+    different = p < ALPHA
+    within = (p_within < ALPHA) & ~different
     is_open = ~different & ~within
     plans = np.full((4, len(rows)), np.inf)
     known = is_open & (t.pairs >= 2)
     if known.any():
         count = int(known.sum())
         plans[:, known] = pairs_needed(
-            paired_t(rows[known]), np.full(count, alpha / is_open.sum()), np.full(count, least),
+            paired_t(rows[known]), np.full(count, ALPHA / is_open.sum()), np.full(count, least),
             side,
         )  # fmt: skip
-    low, high = confidence_sequence(rows, alpha)
+    low, high = confidence_sequence(rows, ALPHA)
     judged = {}
     for place, (name, effect) in enumerate(effects.items()):
         verdict: Verdict = WITHIN[abs(side)] if within[place] else "not enough replicates"
@@ -431,9 +425,7 @@ def anytime_effects(
             verdict = "helps" if metric.sign * effect.mean > 0 else "hurts"
         chance = effect.at_chance
         if chance is not None:
-            chance = anytime_effects(
-                {name: chance}, delta=delta, metric=metric, alpha=alpha, claim=claim
-            )[name]
+            chance = anytime_effects({name: chance}, delta=delta, metric=metric, claim=claim)[name]
         p_verdict = none_if_nan(np.where(within, p_within, p)[place])
         judged[name] = replace(
             with_verdict(effect, verdict, p_verdict, plan_of(plans[:, place], side)),
@@ -449,7 +441,6 @@ def _state(
     pairs: Sequence[tuple[str, str]],
     occasion: Occasion,
     delta: Floats,
-    alpha: float,
     reached: npt.NDArray[np.int64],
     side: int,
     folds: OverFolds | None,
@@ -457,7 +448,7 @@ def _state(
     """Verdicts of the planned judgement, and those of this one where it is another."""
     batches = np.array([occasion.batches[arm] for arm, _ in pairs], np.int64)
     shares, own = occasion.share_left(batches), batches == 1
-    level = alpha * SHARE_FIRST * float(min(shares[own], default=1.0))
+    level = ALPHA * SHARE_FIRST * float(min(shares[own], default=1.0))
     most, is_fixed = occasion.first[-1], len(occasion.first) == 1
     # With one number, what has not reached it yet counts in the family and keeps nobody waiting.
     is_there = (reached >= most) | (not is_fixed)
@@ -466,7 +457,7 @@ def _state(
         delta=delta[own], alpha=level, reached=np.where(is_fixed, most, reached)[own], side=side,
         overlap=folds.overlap if folds else 0.0,
     )  # fmt: skip
-    planned = replace(planned, p=np.minimum(planned.p * alpha / level, 1.0))
+    planned = replace(planned, p=np.minimum(planned.p * ALPHA / level, 1.0))
     if occasion.is_planned and (occasion.is_adaptive or is_there.all()):
         return planned
     count, none = len(pairs), np.zeros(len(pairs), bool)
@@ -476,9 +467,9 @@ def _state(
     )  # fmt: skip
     for name in ("different", "within", "settled_at", "p"):
         getattr(before, name)[own] = getattr(planned, name)
-    levels = later_levels(batches, alpha) * shares
+    levels = later_levels(batches, ALPHA) * shares
     if occasion.is_adaptive:
-        return replay(first, second, occasion.looks, delta=delta, alpha=alpha, reached=reached,
+        return replay(first, second, occasion.looks, delta=delta, alpha=ALPHA, reached=reached,
                       before=before, batches=batches, levels=levels, side=side)  # fmt: skip
     settled = np.arange(first.shape[1]) < before.settled_at[:, None]
     sign = np.sign(paired_t(np.where(settled, first - second, np.nan)).mean)
@@ -487,13 +478,13 @@ def _state(
         _later_p_over_folds(first, second, batches, delta, side, folds)
         if folds else later_p(t, batches, delta, side)
     )  # fmt: skip
-    p, p_within = (of * alpha / levels for of in of_now)
+    p, p_within = (of * ALPHA / levels for of in of_now)
     stays = before.different & (np.sign(t.mean) == sign)
     within_stays = before.within & (inside(t.mean, delta, side) > 0)
     is_known = stays | within_stays | ~(before.different | before.within)
     earlier = np.where(is_known, before.p, np.nan)
-    different = stays | (p < alpha)
-    within = (within_stays | (p_within < alpha)) & ~different
+    different = stays | (p < ALPHA)
+    within = (within_stays | (p_within < ALPHA)) & ~different
     lowest = np.where(
         within, np.fmin(p_within, np.where(before.within, earlier, np.nan)),
         np.fmin(p, np.where(before.within, np.nan, earlier)),
@@ -524,7 +515,6 @@ def _plans(
     occasion: Occasion,
     batches: npt.NDArray[np.int64],
     delta: Floats,
-    alpha: float,
 ) -> Floats:
     """Replicates at which a further judgement would settle what is open; else infinite."""
     plans = np.full((4, len(batches)), np.inf)
@@ -534,7 +524,7 @@ def _plans(
     is_open = ~state.different & ~state.within
     left = np.array([(is_open & (batches == batch)).sum() for batch in batches])
     left = left + [occasion.gone.count(int(batch)) for batch in batches]
-    levels = later_levels(batches, alpha) / np.maximum(left, 1)
+    levels = later_levels(batches, ALPHA) / np.maximum(left, 1)
     t = paired_t(judged.differences[rows])
     plans[:, rows] = pairs_needed(t, levels[rows], delta[rows], judged.side)
     return plans
