@@ -100,44 +100,25 @@ __all__ = [
     "variance",
 ]
 
-_HOME = {
-    "ArraysDataset": "study.sources",
-    "CATALOGUE": "study.techniques",
-    "TableDataset": "study.sources",
-    "DatasetsRun": "api",
-    "ImagesDataset": "study.sources",
-    "NamedDataset": "study.sources",
-    "NpzDataset": "study.sources",
-    "Exported": "deployment.export",
-    "JudgedTable": "api",
-    "JudgedTables": "api",
-    "Predictions": "deployment.predict",
-    "PublishedTable": "study.published",
-    "Recipe": "study.recipe",
-    "Reported": "study.study",
-    "Reproduced": "api",
-    "Run": "api",
-    "SearchRun": "api",
-    "Study": "study.study",
-    "Technique": "study.techniques",
-    "VarianceRun": "api",
-    "export": "api",
-    "compare": "api",
-    "dataset": "data.arrays",
-    "judge": "api",
-    "predict": "api",
-    "reproduce": "api",
-    "run": "api",
-    "search": "api",
-    "variance": "api",
+_NAMES = {
+    "data.arrays": ("dataset",),
+    "deployment.export": ("Exported",),
+    "deployment.predict": ("Predictions",),
+    "errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "study.published": ("PublishedTable",),
+    "study.recipe": ("Recipe",),
+    "study.sources": tuple(name for name in __all__ if name.endswith("Dataset")),
+    "study.study": ("Reported", "Study"),
+    "study.techniques": ("CATALOGUE", "Technique"),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Public names are imported when first used: `stepladder --help` needs none of them."""
     if name not in __all__:
         raise AttributeError(f"module 'stepladder' has no attribute {name!r}")
-    module = importlib.import_module(f"stepladder.{_HOME.get(name, 'errors')}")
+    module = importlib.import_module(f"stepladder.{_HOME.get(name, 'api')}")
     return getattr(module, name)
 
 
