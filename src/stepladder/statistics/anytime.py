@@ -144,13 +144,16 @@ def later_p(
         Of "the arms are equal" and of "the difference is delta or more"; to be compared with
         `later_levels`.
     """
-    batch = np.asarray(batches)
     p_different, p_within = anytime_p(t), anytime_p(t, delta, side)
+    return holm_by_batch(p_different, batches), holm_by_batch(p_within, batches)
+
+
+def holm_by_batch(p: Floats, batches: npt.ArrayLike) -> Floats:
+    """p-values of shape (..., comparisons) after Holm's correction in each batch of these."""
+    adjusted, batch = np.empty_like(p), np.asarray(batches)
     for number in np.unique(batch):
-        own = batch == number
-        p_different[..., own] = holm(p_different[..., own])
-        p_within[..., own] = holm(p_within[..., own])
-    return p_different, p_within
+        adjusted[..., batch == number] = holm(p[..., batch == number])
+    return adjusted
 
 
 def confidence_sequence(differences: npt.ArrayLike, level: float | Floats) -> tuple[Floats, Floats]:

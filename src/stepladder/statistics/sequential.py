@@ -11,6 +11,7 @@ from stepladder.statistics.anytime import (
     SHARE_FIRST,
     anytime_p,
     confidence_sequence,
+    holm_by_batch,
     later_levels,
     later_p,
     pairs_needed,
@@ -502,11 +503,8 @@ def _later_p_over_folds(
 ) -> tuple[Floats, Floats]:
     """The p-values of `later_p` for folds; see `OverFolds`."""
     p, p_within = verdict_p_values(first, second, delta, side, folds.overlap)
-    for number in np.unique(batches):
-        own = batches == number
-        p[own], p_within[own] = holm(p[own]), holm(p_within[own])
     share = folds.repeats * (folds.repeats + 1)
-    return p * share, p_within * share
+    return holm_by_batch(p, batches) * share, holm_by_batch(p_within, batches) * share
 
 
 def _plans(
