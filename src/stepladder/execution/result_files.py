@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stepladder.study.params import Params
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import config_from
 from stepladder.training.final_weights import final_arrays, read_final
 from stepladder.training.function import TrialFailure
 from stepladder.training.serialization import Array, Checkpoint, read, write
@@ -112,8 +111,7 @@ def trial_of(declared: Mapping[str, Any]) -> Trial:
     """
     values = dict(declared)
     config = values.pop("recipe")
-    made = Params(**config) if "trainer" in config else Recipe(**config)
-    return Trial(made, **{**values, "metrics": tuple(values.get("metrics", ()))})
+    return Trial(config_from(config), **{**values, "metrics": tuple(values.get("metrics", ()))})
 
 
 _SINGLE = {

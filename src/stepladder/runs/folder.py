@@ -25,8 +25,7 @@ from stepladder.files import (
 )
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.loading import BUILT_IN_DATASETS, study_name
-from stepladder.study.params import Params
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import config_from
 from stepladder.study.search import Search
 from stepladder.study.search_space import config_of
 from stepladder.study.sources import ArraysDataset, DatasetSource, is_set_name
@@ -306,8 +305,7 @@ def finished_search(folder: Path, study: Study) -> Path | None:
     try:
         written = load_json(file)
         asked = Search(**written["search"]), written["seed"]
-        params, best = written["best"]["params"], written["best"]["recipe"]
-        recipe = Recipe(**best) if study.trainer is None else Params(**best)
+        params, recipe = written["best"]["params"], config_from(written["best"]["recipe"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):

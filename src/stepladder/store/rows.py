@@ -16,8 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stepladder.errors import StoreError
 from stepladder.store.base import ClaimOwner, Judgement, Look, StudyRecord
-from stepladder.study.params import Config, Params
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import Config, config_from
 from stepladder.study.schema import canonical_json
 from stepladder.study.study import Study
 from stepladder.trials.trial import (
@@ -569,5 +568,4 @@ def decode_timing(recipe: str, seconds: float) -> tuple[Config, float] | None:
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
 def _config(text: str) -> Config:
-    values = json.loads(text)
-    return Params(**values) if "trainer" in values else Recipe(**values)
+    return config_from(json.loads(text))

@@ -17,7 +17,14 @@ from stepladder.errors import StudyError
 from stepladder.files import parse_toml, read_bounded, undecodable, validate_path
 from stepladder.study.foreign_names import takes_arguments
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, did_you_mean, nearest, own_errors, toml_key
+from stepladder.study.schema import (
+    ByContent,
+    FrozenModel,
+    did_you_mean,
+    nearest,
+    own_errors,
+    toml_key,
+)
 from stepladder.study.sources import FILE_KEYS, is_set_name, table_key
 from stepladder.study.trainer import UserTrainer
 
@@ -26,7 +33,7 @@ _EXAMPLE = 'write model = "conv.py:build"'
 _FILE_AND_FUNCTION = re.compile(r"(?P<file>[^:]+):(?P<function>[^:]+)")
 
 
-class ModelFile(FrozenModel):
+class ModelFile(ByContent):
     """A function `build(recipe, input_shape, classes)` in a file of the study's folder.
 
     Two are equal when file, function and content are, wherever the file lies.
@@ -74,14 +81,6 @@ class ModelFile(FrozenModel):
                 "as it is now"
             )
         return sha256
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both name the same code; that it was read here or not makes no difference."""
-        return isinstance(other, ModelFile) and self.model_dump() == other.model_dump()
-
-    def __hash__(self) -> int:
-        """Of what equality compares, but for the file's name."""
-        return hash(self.identity)
 
     @property
     def identity(self) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from stepladder.study.recipe import Recipe, own_paths
-from stepladder.study.schema import FrozenModel, toml_key
+from stepladder.study.schema import ByContent, toml_key
 from stepladder.study.values import FreeValues, flatten, merge, nested
 
 
-class Params(FrozenModel):
+class Params(ByContent):
     """What a training of the user's own is given, and what trains.
 
     Example:
@@ -33,14 +33,6 @@ class Params(FrozenModel):
         """
         return type(self)(trainer=self.trainer, values=merge(self.values, change))
 
-    def __hash__(self) -> int:
-        """Of the canonical JSON: tables have no hash."""
-        return hash(self.canonical)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether trainer and values are the same; 1 and 1.0 are not."""
-        return isinstance(other, Params) and self.canonical == other.canonical
-
     @property
     def flat(self) -> dict[str, Any]:
         """The values by the path of their key, such as `optimizer.lr`."""
@@ -60,6 +52,11 @@ class Params(FrozenModel):
 
 Config = Recipe | Params
 """A configuration: all that defines one training but its random draws."""
+
+
+def config_from(values: Mapping[str, Any]) -> Config:
+    """The configuration that was written as `values`."""
+    return Params(**values) if "trainer" in values else Recipe(**values)
 
 
 def as_recipe(config: Config) -> Recipe:

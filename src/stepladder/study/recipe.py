@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from stepladder.study.keras_names import KerasName, arguments_of, name_of, names_of
-from stepladder.study.schema import FrozenModel, KeysOf, ListOf, toml_key
+from stepladder.study.schema import ByContent, KeysOf, ListOf, toml_key
 from stepladder.study.values import FreeValues, flatten, merge
 
 NONE = "none"
@@ -138,7 +138,7 @@ def _field(
     return info
 
 
-class Recipe(FrozenModel):
+class Recipe(ByContent):
     """One training, declared: network, optimizer, regularisers, data preparation.
 
     Two recipes are equal when every field is; `fingerprint` is the same on every machine.
@@ -369,14 +369,6 @@ class Recipe(FrozenModel):
     def counts_epochs(self) -> bool:
         """True: a built-in network is trained for epochs."""
         return True
-
-    def __hash__(self) -> int:
-        """Of the canonical JSON: tables have no hash."""
-        return hash(self.canonical)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether every field is the same; 1 and 1.0 in `own` are not."""
-        return isinstance(other, Recipe) and self.canonical == other.canonical
 
     def changed(self, change: Mapping[str, Any]) -> Recipe:
         """This recipe with some fields replaced; of `own` only the keys that are given.

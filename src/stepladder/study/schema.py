@@ -96,6 +96,19 @@ class FrozenModel(BaseModel):
         return digest(self.canonical)
 
 
+class ByContent(FrozenModel):
+    """A value that equals another of its kind with the same canonical JSON, whatever else it holds.
+
+    1 and 1.0 are not the same in it.
+    """
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.canonical == other.canonical
+
+
 @contextmanager
 def own_errors() -> Iterator[None]:
     """Within it a value raises its own errors, also while another value is being made."""

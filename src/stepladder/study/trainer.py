@@ -14,7 +14,7 @@ from stepladder.errors import InputError, StudyError
 from stepladder.files import open_regular
 from stepladder.study.plugins import find_plugin, load_plugin, package_of, plugin_names
 from stepladder.study.schema import (
-    FrozenModel,
+    ByContent,
     ListOf,
     fingerprint,
     toml_key,
@@ -40,7 +40,7 @@ def _patterns(value: object) -> object:
     return {"": value} if isinstance(value, str) else value
 
 
-class UserTrainer(FrozenModel):
+class UserTrainer(ByContent):
     """What trains the trials of a study, where that is the user's own code.
 
     Exactly one of `function` and `command` is given. `sha256` has the content of every file that
@@ -94,14 +94,6 @@ class UserTrainer(FrozenModel):
             _check_pattern(name, pattern)
         _ = self.placeholders  # raises where a brace is not closed
         return self
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both name the same code; where it lies makes no difference."""
-        return isinstance(other, UserTrainer) and self.model_dump() == other.model_dump()
-
-    def __hash__(self) -> int:
-        """Of what decides the outcome."""
-        return hash(self.identity)
 
     @property
     def engine(self) -> str:
