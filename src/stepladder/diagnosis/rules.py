@@ -217,13 +217,10 @@ def _is_too_small(case: ArmEvidence, one: Replicate) -> bool:
     return is_at_start and _reach(case, one)[1] < (1 - NEAR_GUESSING) * case.guessing
 
 
-def _has_no_skill(case: ArmEvidence, one: Replicate) -> bool:
-    return one.train.accuracy <= case.chance + SKILL * (1 - case.chance)
-
-
 def _is_ignorant(case: ArmEvidence, one: Replicate) -> bool:
     """Whether neither its loss nor its accuracy shows that it learnt, which other rules explain."""
-    return one.train.loss >= NEAR_GUESSING * case.guessing and _has_no_skill(case, one)
+    has_no_skill = one.train.accuracy <= case.chance + SKILL * (1 - case.chance)
+    return has_no_skill and one.train.loss >= NEAR_GUESSING * case.guessing
 
 
 NO_GAIN = 0.01

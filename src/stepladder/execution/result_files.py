@@ -29,11 +29,6 @@ _PLAIN = ("diverged", "parameters", "seconds", "stopped", "scored_epoch", "unset
 _BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-def outcome_file(folder: Path, outcome: Outcome) -> Path:
-    """The file of an outcome in a folder."""
-    return folder / f"{outcome.trial.id}{_ENDINGS[type(outcome)]}"
-
-
 def write_outcome(folder: Path, outcome: Outcome) -> Path:
     """Writes the outcome of a trial, whole or not at all.
 
@@ -56,7 +51,7 @@ def write_outcome(folder: Path, outcome: Outcome) -> Path:
         >>> outcome.trial == trial, outcome.message, problem
         (True, 'it failed', '')
     """
-    file = outcome_file(folder, outcome)
+    file = folder / f"{outcome.trial.id}{_ENDINGS[type(outcome)]}"
     arrays: dict[str, Array] = {}
     more: dict[str, Any] = {"trial": outcome.trial.declared}
     if isinstance(outcome, TrialFailure):

@@ -162,9 +162,10 @@ def judge(
     plans = np.full((4, *t.mean.shape), np.inf)
     if plan:
         is_open = ~different & ~within & (t.pairs >= 2)
+        left = [(~rejected).sum(axis=-1, keepdims=True) for rejected in (different, equivalent)]
+        # At which Holm's correction tests the next of those that it has not rejected.
         levels = [
-            np.broadcast_to(_next_level(alpha, rejected)[..., None], is_open.shape)[is_open]
-            for rejected in (different, equivalent)
+            np.broadcast_to(alpha / np.maximum(count, 1), is_open.shape)[is_open] for count in left
         ]
         alike = unanimous_sign(differences) & one_sign
         plans[:, is_open] = _plans(t, alike, is_open, levels[0], levels[1], deltas[is_open], side)
@@ -267,12 +268,6 @@ def simultaneous_ends(t: PairedT, degrees: npt.ArrayLike) -> tuple[Floats, Float
     ratio = special.stdtrit(free, 1 - level) / special.stdtrit(free, 0.975)
     half = ratio * (t.ci_high - t.ci_low) / 2
     return t.mean - half, t.mean + half
-
-
-def _next_level(alpha: float, rejected: Bools) -> Floats:
-    """The level at which Holm's correction tests the next of those not yet rejected."""
-    left = rejected.shape[-1] - rejected.sum(axis=-1)
-    return np.asarray(alpha / np.maximum(left, 1), np.float64)
 
 
 def _plans(

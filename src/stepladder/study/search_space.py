@@ -290,7 +290,8 @@ def config_of(params: Drawn, space: Mapping[str, Parameter], base: Config) -> Co
     """
     change: dict[str, Any] = {}
     for name, value in params.items():
-        if isinstance(base, Params) or not _makes_hidden(name):
+        makes_hidden = name in (LAYERS, UNITS) or name.startswith(f"{UNITS}_")
+        if isinstance(base, Params) or not makes_hidden:
             choices, values = space[name].choices, space[name].values
             change[name] = choices[values.index(value)] if choices else value
     if isinstance(base, Params):
@@ -304,7 +305,3 @@ def config_of(params: Drawn, space: Mapping[str, Parameter], base: Config) -> Co
             for layer in range(count)
         )
     return base.changed(nested(change))
-
-
-def _makes_hidden(name: str) -> bool:
-    return name in (LAYERS, UNITS) or name.startswith(f"{UNITS}_")

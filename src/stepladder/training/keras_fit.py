@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -157,7 +157,19 @@ class FitEngine:
         )
         if not self._keeps_final or result.diverged:
             return result
-        final = _final_state(scorer, parts, split.validation, *x_affine)
+        scale, shift = x_affine
+        final = FinalState(
+            trainable=_values(model.trainable_variables),
+            statistics=_values(statistics_of(model)),
+            scale=scale.reshape(-1) if scale.ndim else scale,
+            shift=shift.reshape(-1) if shift.ndim else shift,
+            validation_rows=split.validation,
+            validation_labels=parts["validation"].truth,
+            validation_probabilities=scorer.probabilities(parts["validation"]),
+            test_labels=parts["test"].truth,
+            test_probabilities=scorer.probabilities(parts["test"]),
+            **dict(zip(("target_scale", "target_shift"), scorer.y_affine or (), strict=False)),
+        )
         return replace(result, final=final)
 
 
@@ -351,27 +363,6 @@ class _Scorer:
         if self.head.task == "regression":
             return np.asarray(self.evaluate(part)[0], np.float32)
         return self.head.probabilities(self._outputs(part))
-
-
-def _final_state(
-    scorer: _Scorer,
-    parts: Mapping[str, _Part],
-    validation: npt.NDArray[np.int32],
-    scale: npt.NDArray[np.float32],
-    shift: npt.NDArray[np.float32],
-) -> FinalState:
-    return FinalState(
-        trainable=_values(scorer.model.trainable_variables),
-        statistics=_values(statistics_of(scorer.model)),
-        scale=scale.reshape(-1) if scale.ndim else scale,
-        shift=shift.reshape(-1) if shift.ndim else shift,
-        validation_rows=validation,
-        validation_labels=parts["validation"].truth,
-        validation_probabilities=scorer.probabilities(parts["validation"]),
-        test_labels=parts["test"].truth,
-        test_probabilities=scorer.probabilities(parts["test"]),
-        **dict(zip(("target_scale", "target_shift"), scorer.y_affine or (), strict=False)),
-    )
 
 
 def _values(variables: list[Any]) -> tuple[npt.NDArray[np.float32], ...]:
