@@ -227,12 +227,7 @@ def whenever(studies: int) -> None:
               f"{100 * held.mean():17.1f}")  # fmt: skip
 
 
-_TABLES = {
-    "false": false_calls,
-    "power": power,
-    "whenever": whenever,
-    "not worse": not_worse,
-}
+_TABLES = {"false": false_calls, "power": power, "whenever": whenever, "not worse": not_worse}
 
 
 def main() -> None:

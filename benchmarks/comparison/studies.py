@@ -65,9 +65,5 @@ def _ladder(
     """A rung for each learning rate, the base first."""
     rungs = [Technique(name=f"rate {rate:g}", change={"learning_rate": rate}) for rate in rates[1:]]
     return Study(
-        name=name,
-        base=base,
-        techniques=tuple(rungs),
-        replicates=replicates,
-        validation=validation,
+        name=name, base=base, techniques=tuple(rungs), replicates=replicates, validation=validation
     )

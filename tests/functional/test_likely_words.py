@@ -97,10 +97,7 @@ def test_other_data_are_data_too(name, in_process, place):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (
-            ["run"],
-            "STUDY must be named, found nothing; in this folder: other.toml, study.toml; ",
-        ),
+        (["run"], "STUDY must be named, found nothing; in this folder: other.toml, study.toml; "),
         (["run", "train.py"], "found a script; a study says how it is called: `stepladder init -"),
         (["mnist", "run"], "write the command first: stepladder run mnist\n"),
         (["runs/small", "report", "--format", "md"], "stepladder report runs/small --format md\n"),
@@ -112,10 +109,7 @@ def test_other_data_are_data_too(name, in_process, place):
         (["keras"], "did you mean `stepladder init --template keras`?"),
         (["rnu"], "did you mean 'run'?"),
         (["run", "qick"], "did you mean 'quick'?"),
-        (
-            ["results", "study.toml"],
-            "the file of a study, 'study.toml'; did you mean 'runs/s",
-        ),
+        (["results", "study.toml"], "the file of a study, 'study.toml'; did you mean 'runs/s"),
         (["results", "other.toml"], "`stepladder run other.toml` makes its run"),
         (["init", "--template", "kears"], "did you mean 'keras'?"),
     ],

@@ -26,12 +26,7 @@ if __name__ == "__main__":
         for depth in (3, 1)
         for share in (1.0, 0.5)
     ]
-    scenario = Scenario(
-        space,
-        deterministic=False,
-        n_trials=200,
-        output_directory=Path("smac"),
-    )
+    scenario = Scenario(space, deterministic=False, n_trials=200, output_directory=Path("smac"))
     with Client(n_workers=int(sys.argv[1]), threads_per_worker=1) as client:
         smac = AlgorithmConfigurationFacade(
             scenario,

@@ -543,10 +543,7 @@ def _loose_note(name: str, root: str, loose: Sequence[str]) -> str:
 
 
 def _notes(
-    name: str,
-    headers: Sequence[_Header],
-    size: tuple[int, int] | None,
-    asked: bool | None,
+    name: str, headers: Sequence[_Header], size: tuple[int, int] | None, asked: bool | None
 ) -> Iterator[str]:
     """What was taken for granted."""
     count = len(headers)

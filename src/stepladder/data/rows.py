@@ -274,11 +274,7 @@ def _class(class_names: Sequence[str], number: int) -> str:
 
 
 def _blocks(
-    name: str,
-    strata: _Ints,
-    class_names: Sequence[str],
-    folds: int,
-    times: npt.NDArray[np.float64],
+    name: str, strata: _Ints, class_names: Sequence[str], folds: int, times: npt.NDArray[np.float64]
 ) -> Division:
     """Blocks of time, of which the first only trains, as those of `TimeSeriesSplit`."""
     rows = len(times)
@@ -504,10 +500,7 @@ def pick(
 
 
 def allocate(
-    counts: npt.NDArray[np.int64],
-    total: int,
-    precedence: npt.NDArray[np.int64],
-    keep: int = 0,
+    counts: npt.NDArray[np.int64], total: int, precedence: npt.NDArray[np.int64], keep: int = 0
 ) -> npt.NDArray[np.int64]:
     """How many of each class, in proportion to their numbers and adding up exactly.
 

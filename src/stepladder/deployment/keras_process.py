@@ -34,10 +34,7 @@ class ModelProcess(ChildProcess):
     """
 
     def __init__(
-        self,
-        header: Mapping[str, Any],
-        arrays: Mapping[str, Array],
-        environment: Mapping[str, str],
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array], environment: Mapping[str, str]
     ) -> None:
         """Starts the process and sends it its order.
 

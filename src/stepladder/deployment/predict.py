@@ -370,11 +370,7 @@ class Predictions:
 
 
 def predict_files(
-    model: Path,
-    sources: Sequence[Path],
-    environment: Mapping[str, str],
-    *,
-    as_it_is: bool = False,
+    model: Path, sources: Sequence[Path], environment: Mapping[str, str], *, as_it_is: bool = False
 ) -> Predictions:
     """Predicts the classes of pictures and arrays.
 

@@ -203,11 +203,7 @@ _LATE = 4  # the last epoch in so many is late: their mean accuracy is compared 
 
 
 def summarize_history(
-    curve: History,
-    probes: Probes | None,
-    unsettled: float = math.nan,
-    *,
-    takes_ids: bool = False,
+    curve: History, probes: Probes | None, unsettled: float = math.nan, *, takes_ids: bool = False
 ) -> HistorySummary:
     """The signs of one trial.
 

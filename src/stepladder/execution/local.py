@@ -232,11 +232,7 @@ class LocalExecutor:
         return [*waiting, *[None] * len(self._free_cores)]
 
     def start(
-        self,
-        most: int,
-        checkpoints: Path,
-        keeps_final: bool = False,
-        user: UserSetup | None = None,
+        self, most: int, checkpoints: Path, keeps_final: bool = False, user: UserSetup | None = None
     ) -> None:
         """Starts processes before the job is known, one for each core, at most so many."""
         for cpu in self._free_cores[:most]:

@@ -274,12 +274,7 @@ def _own_environment() -> dict[str, str]:
     }
     # Keras can neither read nor write a keras.json there; it imports Matplotlib, which ends with
     # a traceback at a backend that it lacks.
-    return {
-        **inherited,
-        "KERAS_HOME": os.devnull,
-        "MPLBACKEND": "agg",
-        "MATPLOTLIBRC": os.devnull,
-    }
+    return {**inherited, "KERAS_HOME": os.devnull, "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:

@@ -78,11 +78,7 @@ class SpoolExecutor:
     name = "spool"
 
     def __init__(
-        self,
-        settings: Settings,
-        folder: Path,
-        detach: bool = False,
-        clock: Clock = time.monotonic,
+        self, settings: Settings, folder: Path, detach: bool = False, clock: Clock = time.monotonic
     ) -> None:
         self._spool = Spool(folder)
         self._workers, self._detach = settings.workers or 1, detach

@@ -152,10 +152,7 @@ class Replay:
 
 
 def replay_search(
-    context: RunContext,
-    populations: Iterable[Population],
-    sampler: OptunaSampler,
-    replay: Replay,
+    context: RunContext, populations: Iterable[Population], sampler: OptunaSampler, replay: Replay
 ) -> bool:
     """Goes through a search as far as it was trained; whether that is to its end.
 

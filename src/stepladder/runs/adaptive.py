@@ -15,12 +15,7 @@ from stepladder.runs.measures import (
 from stepladder.runs.plan import RunContext, trials_of
 from stepladder.runs.results import Adapted
 from stepladder.statistics.anytime import SHARE_FIRST
-from stepladder.statistics.sequential import (
-    InterimLook,
-    effects_over_time,
-    look_levels,
-    plan_looks,
-)
+from stepladder.statistics.sequential import InterimLook, effects_over_time, look_levels, plan_looks
 from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study

@@ -13,12 +13,7 @@ from stepladder.execution.machine import Settings
 from stepladder.runs.preflight import say_once
 from stepladder.study.loading import ModelFile
 from stepladder.study.params import as_recipe
-from stepladder.study.recipe import (
-    NETWORK_FIELDS,
-    Recipe,
-    fields_that_keras_may_refuse,
-    own_paths,
-)
+from stepladder.study.recipe import NETWORK_FIELDS, Recipe, fields_that_keras_may_refuse, own_paths
 from stepladder.study.schema import did_you_mean
 from stepladder.study.search_space import LAYERS, UNITS, config_of, dimensions, draw_values
 from stepladder.study.study import Study

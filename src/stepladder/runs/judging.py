@@ -121,13 +121,7 @@ def judge(
     shown = tuple(
         replace(
             _arm(
-                arm,
-                results,
-                judged.get(arm.name),
-                record,
-                known.tuned,
-                targets,
-                context.one_answer,
+                arm, results, judged.get(arm.name), record, known.tuned, targets, context.one_answer
             ),
             ensemble=ensembles.get(arm.name),
         )

@@ -49,11 +49,7 @@ def judge_stored(
 
 
 def results_of(
-    store: Store,
-    name: str | None,
-    command: str,
-    curves: bool = True,
-    folder: Path | None = None,
+    store: Store, name: str | None, command: str, curves: bool = True, folder: Path | None = None
 ) -> Results:
     """The results of a stored study, complete or so far.
 

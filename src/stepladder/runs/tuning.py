@@ -12,13 +12,7 @@ from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.params import flat_values, with_values
 from stepladder.study.study import Study
-from stepladder.study.tuning import (
-    TUNING_REPLICATES,
-    Grid,
-    candidates,
-    default_grid,
-    widen_grid,
-)
+from stepladder.study.tuning import TUNING_REPLICATES, Grid, candidates, default_grid, widen_grid
 from stepladder.trials.trial import Trial, TrialSummary
 
 _Values = tuple[float, ...]
@@ -146,8 +140,7 @@ def _round(context: RunContext, grid: Grid, earlier: frozenset[Trial]) -> Tuning
         arm.name: {
             tuple(values.values()): [
                 context.trial(
-                    with_values(arm.config, {**values, **epochs}),
-                    TUNING_REPLICATES + replicate,
+                    with_values(arm.config, {**values, **epochs}), TUNING_REPLICATES + replicate
                 )
                 for replicate in range(how.replicates)
             ]

@@ -103,8 +103,7 @@ def calibration(
 
 
 def squared_calibration_error(
-    confidence: npt.NDArray[np.floating],
-    correct: Bools,
+    confidence: npt.NDArray[np.floating], correct: Bools
 ) -> tuple[float, Interval]:
     """The squared calibration error without the part that chance adds, and its 95 % interval.
 

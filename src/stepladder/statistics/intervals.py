@@ -333,9 +333,7 @@ class Prediction:
 
 
 def predict_mean(
-    values: Sequence[float],
-    runs: int = 1,
-    metric: Metric = METRICS["accuracy"],
+    values: Sequence[float], runs: int = 1, metric: Metric = METRICS["accuracy"]
 ) -> Prediction:
     """The 95 % interval that holds the mean of m new runs, given n replicates of the same recipe.
 

@@ -150,10 +150,7 @@ def residual_noise(scores: npt.ArrayLike) -> Floats:
 
 
 def equivalence_set(
-    behind: npt.ArrayLike,
-    replicates: npt.ArrayLike,
-    delta: float,
-    noise: float,
+    behind: npt.ArrayLike, replicates: npt.ArrayLike, delta: float, noise: float
 ) -> tuple[Bools, Bools]:
     """Which candidates are not worse than the best by more than δ.
 

@@ -3,14 +3,7 @@
 import os
 from pathlib import Path
 
-from stepladder.store.base import (
-    OWN_VALIDATION,
-    ClaimOwner,
-    Judgement,
-    Look,
-    Store,
-    StudyRecord,
-)
+from stepladder.store.base import OWN_VALIDATION, ClaimOwner, Judgement, Look, Store, StudyRecord
 
 __all__ = [
     "OWN_VALIDATION", "ClaimOwner", "Judgement", "Look", "Store", "StudyRecord", "check_place",

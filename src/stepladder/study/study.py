@@ -63,13 +63,7 @@ from stepladder.study.schema import (
 )
 from stepladder.study.scoring import Task
 from stepladder.study.search import Search, search_problems
-from stepladder.study.sources import (
-    DatasetSource,
-    TableDataset,
-    hold_data,
-    short_name,
-    task_of,
-)
+from stepladder.study.sources import DatasetSource, TableDataset, hold_data, short_name, task_of
 from stepladder.study.splits import HOLD_OUT, Splits, folds_into_replicates
 from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
 from stepladder.study.trainer import UserTrainer

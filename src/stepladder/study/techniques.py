@@ -8,14 +8,7 @@ from typing import Any
 from pydantic import field_validator, model_validator
 
 from stepladder.study.foreign_names import advice
-from stepladder.study.recipe import (
-    CLIPPINGS,
-    FIELD_ROLES,
-    NONE,
-    Change,
-    Recipe,
-    companions,
-)
+from stepladder.study.recipe import CLIPPINGS, FIELD_ROLES, NONE, Change, Recipe, companions
 from stepladder.study.schema import FrozenModel, plain, toml_key
 from stepladder.study.values import FreeValues
 

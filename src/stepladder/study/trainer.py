@@ -13,13 +13,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from stepladder.errors import InputError, StudyError
 from stepladder.files import open_regular
 from stepladder.study.plugins import find_plugin, load_plugin, package_of, plugin_names
-from stepladder.study.schema import (
-    ByContent,
-    ListOf,
-    fingerprint,
-    toml_key,
-    unknown_names,
-)
+from stepladder.study.schema import ByContent, ListOf, fingerprint, toml_key, unknown_names
 from stepladder.study.source import sources
 from stepladder.study.values import flatten
 

@@ -20,13 +20,7 @@ from stepladder.training.history import (
     with_room,
 )
 from stepladder.training.schedules import can_extend
-from stepladder.training.serialization import (
-    Array,
-    Checkpoint,
-    read,
-    remove_file,
-    write,
-)
+from stepladder.training.serialization import Array, Checkpoint, read, remove_file, write
 from stepladder.trials.trial import Trial
 
 Note = Callable[[str], None]

@@ -30,12 +30,7 @@ from stepladder.training.history import (
     versions,
 )
 from stepladder.training.initializers import initial_weights
-from stepladder.training.keras_callbacks import (
-    Average,
-    Batches,
-    KeptWeights,
-    ResumableFit,
-)
+from stepladder.training.keras_callbacks import Average, Batches, KeptWeights, ResumableFit
 from stepladder.training.layer_state import (
     seed_states,
     start_seeds,

@@ -13,14 +13,7 @@ from typing import Any
 import keras
 
 from stepladder.study.keras_names import Kind, arguments_of, name_of, parse_call
-from stepladder.study.recipe import (
-    CLIPPINGS,
-    NONE,
-    OWN_SCHEDULES,
-    PLATEAU,
-    Recipe,
-    residual_layers,
-)
+from stepladder.study.recipe import CLIPPINGS, NONE, OWN_SCHEDULES, PLATEAU, Recipe, residual_layers
 from stepladder.training.heads import Head
 from stepladder.training.keras_classes import keras_class, named
 from stepladder.training.schedules import keras_schedule

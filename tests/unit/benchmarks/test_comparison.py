@@ -34,20 +34,12 @@ def of_rival(recipe):
 
 def of_study(recipe):
     fields = {field: getattr(recipe, field) for field in OURS}
-    return {
-        **fields,
-        "hidden": list(recipe.hidden),
-        "batch_norm": recipe.normalization == "batch",
-    }
+    return {**fields, "hidden": list(recipe.hidden), "batch_norm": recipe.normalization == "batch"}
 
 
 @pytest.mark.parametrize(
     "text",
-    [
-        ladder.STUDY.read_text("utf-8"),
-        Study.load("mnist").to_toml(),
-        learning_rates().to_toml(),
-    ],
+    [ladder.STUDY.read_text("utf-8"), Study.load("mnist").to_toml(), learning_rates().to_toml()],
     ids=["built in", "as the comparison writes it", "learning rates"],
 )
 def test_rivals_train_the_arms_of_the_study(text, tmp_path):

@@ -7,8 +7,7 @@ import calibration_datasets as calibration
 
 
 @pytest.mark.parametrize(
-    ("method", "name"),
-    [(calibration.dersimonian_laird, "dl"), (calibration.paule_mandel, "pm")],
+    ("method", "name"), [(calibration.dersimonian_laird, "dl"), (calibration.paule_mandel, "pm")]
 )
 def test_the_rivals_are_those_of_statsmodels(method, name):
     generator = np.random.default_rng(0)

@@ -133,10 +133,7 @@ DAMAGE = st.one_of(
     st.tuples(st.just("remove"), PLACE, st.binary(min_size=1, max_size=9)),
 )
 HARD = settings(
-    derandomize=True,
-    max_examples=250,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True, max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -80,11 +80,7 @@ def test_a_name_of_no_library(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"),
-    [
-        ("sklearn:iris", {"label": "target"}),
-        ("keras:mnist", {"test_share": 0.2}),
-    ],
+    ("name", "keys"), [("sklearn:iris", {"label": "target"}), ("keras:mnist", {"test_share": 0.2})]
 )
 def test_keys_that_a_set_has_no_use_for(caches, name, keys):
     (caches / "keras" / "datasets").mkdir(parents=True)

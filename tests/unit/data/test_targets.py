@@ -39,11 +39,7 @@ def test_the_fingerprint_tells_the_task():
 @pytest.mark.parametrize(
     ("task", "y", "message"),
     [
-        (
-            "regression",
-            np.full((6, 2), np.nan, np.float32),
-            "y_train must hold fin.* found nan",
-        ),
+        ("regression", np.full((6, 2), np.nan, np.float32), "y_train must hold fin.* found nan"),
         ("regression", np.ones((6, 2), np.float32), "target 'a' must vary .* found 1 in every"),
         ("regression", np.ones((6, 2)), "y_train must be float32 of shape .* found float64"),
         ("regression", np.ones(6, np.float32), r"y_train must be float32 of shape \(4, 2\)"),
@@ -162,22 +158,12 @@ def test_a_target_that_is_no_number_is_refused_with_its_line(tmp_path, cell, fou
 @pytest.mark.parametrize(
     ("text", "label", "task", "message"),
     [
-        (
-            "a,y\n1,2\n2,\n",
-            "y",
-            "regression",
-            "line 3: must have a label in column 'y', found",
-        ),
+        ("a,y\n1,2\n2,\n", "y", "regression", "line 3: must have a label in column 'y', found"),
         ("a,y\n1,2\n2,2\n3,2\n", "y", "regression", "target 'y' must vary"),
         ("a,y\n1,2\n", "y", "regression", "found a single row"),
         ("a,y\n1,2\n2,3\n", ["y", "z"], "regression", "must have the label column 'z'"),
         ("a,y\n1,2\n2,3\n", ["y", "a"], "regression", "found the columns 'y', 'a' alone"),
-        (
-            "a,y,z\n1,1,0\n2,0,2\n",
-            ["y", "z"],
-            "multilabel",
-            "line 3: must have 0 or 1 in column",
-        ),
+        ("a,y,z\n1,1,0\n2,0,2\n", ["y", "z"], "multilabel", "line 3: must have 0 or 1 in column"),
         ("a,y,z\n1,1,0\n2,0,no\n", ["y", "z"], "multilabel", "0 or 1 in column 'z', found 'no'"),
         ("a,y\n1,0.5\n2,1.5\n3,1.5\n4,0.5\n", "y", None, "fractions such as '0.5'; write task"),
         ("a,y\n1,5\n2,6\n3,7\n", "y", None, "single row of .*; write task = .regression. in"),

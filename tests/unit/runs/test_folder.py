@@ -9,13 +9,7 @@ import pytest
 from stepladder import OutputError, Study
 from stepladder.errors import StoreError
 from stepladder.files import size_of
-from stepladder.runs.folder import (
-    check,
-    finished_search,
-    remember_store,
-    store_of,
-    write_study,
-)
+from stepladder.runs.folder import check, finished_search, remember_store, store_of, write_study
 from stepladder.study.sources import NpzDataset, TableDataset
 
 STUDY = Study(name="mine", base={"hidden": [3]})

@@ -66,8 +66,7 @@ def test_arms_that_coincide_are_trained_once(dataset):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"seed": 1}, {"validation": 11}, {"base": {"hidden": [4], "activation": "tanh"}}],
+    "change", [{"seed": 1}, {"validation": 11}, {"base": {"hidden": [4], "activation": "tanh"}}]
 )
 def test_another_question_is_another_set_of_trials(dataset, change):
     store = FakeStore()

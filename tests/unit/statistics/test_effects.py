@@ -53,15 +53,7 @@ def test_an_arm_against_itself_is_exactly_nothing(scores):
 def test_swapping_the_arms_mirrors_the_effect(arm, other):
     one, two = _fields(effect(arm, other)), _fields(effect(other, arm))
     mirrored = {HELPS: HURTS, HURTS: HELPS}
-    for name in (
-        "p",
-        "p_adjusted",
-        "p_t",
-        "p_t_adjusted",
-        "plan",
-        "pairs",
-        "unpaired",
-    ):
+    for name in ("p", "p_adjusted", "p_t", "p_t_adjusted", "plan", "pairs", "unpaired"):
         assert one[name] == two[name], name
     assert two["verdict"] == mirrored.get(one["verdict"], one["verdict"])
     assert two["differences"] == tuple(-each for each in one["differences"])

@@ -137,8 +137,7 @@ def test_equivalence_is_the_interval_at_90_percent_within_delta():
 
 
 @pytest.mark.parametrize(
-    ("row", "expected"),
-    [([0.0] * 3, 0.0), ([0.05] * 3, 0.0), ([0.1] * 3, 1.0), ([-0.5] * 3, 1.0)],
+    ("row", "expected"), [([0.0] * 3, 0.0), ([0.05] * 3, 0.0), ([0.1] * 3, 1.0), ([-0.5] * 3, 1.0)]
 )
 def test_equivalence_without_spread_is_a_plain_comparison(row, expected):
     assert tost(row, 0.1) == expected

@@ -287,10 +287,7 @@ def test_damaged_page_is_told(stored):
     content = bytearray(stored.read_bytes())
     content[(root - 1) * size : root * size] = b"\xa5" * size
     stored.write_bytes(content)
-    with (
-        open_store(stored) as store,
-        pytest.raises(StoreError, match=r"must be undamaged.*malf"),
-    ):
+    with open_store(stored) as store, pytest.raises(StoreError, match=r"must be undamaged.*malf"):
         store.results([trial(0).id])
 
 

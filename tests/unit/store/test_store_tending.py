@@ -24,12 +24,7 @@ from stored_samples import (
 
 from stepladder.errors import StoreError
 from stepladder.store import ClaimOwner, open_store
-from stepladder.store.maintenance import (
-    check_store,
-    copy_store,
-    delete_damaged_rows,
-    vacuum_store,
-)
+from stepladder.store.maintenance import check_store, copy_store, delete_damaged_rows, vacuum_store
 from stepladder.store.schema import REVISIONS, epochs, judgements, looks, probes, studies, trials
 
 DATABASES = Path(__file__).parent / "databases"

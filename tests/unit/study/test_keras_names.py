@@ -18,11 +18,7 @@ from stepladder.study.keras_names import LEFT_OUT, checked_call, keras_names, na
         ("optimizers", "adam(amsgrad=True)", "adam(amsgrad=True)"),
         ("schedules", {"name": "CosineDecay", "decay_epochs": 2}, "cosine_decay(decay_epochs=2)"),
         ("losses", "mse", "mean_squared_error"),
-        (
-            "regularizers",
-            {"class_name": "L1L2", "config": {"l1": 0.1, "l2": 0}},
-            "l1_l2(l1=0.1)",
-        ),
+        ("regularizers", {"class_name": "L1L2", "config": {"l1": 0.1, "l2": 0}}, "l1_l2(l1=0.1)"),
         (
             "schedules",
             {"name": "piecewise_constant_decay", "boundaries": [1, 2], "values": [0.1, 0.01, 0.1]},

@@ -334,11 +334,7 @@ def test_a_dataset_of_classes_is_stored_as_before_there_were_tasks():
     ("task", "fields", "expected"),
     [
         ("regression", {"metric": "accuracy"}, "loss, mse, rmse, .* found 'accuracy', which is of"),
-        (
-            "regression",
-            {"also": ["auroc"]},
-            "also must be one of loss, mse, .* task reg",
-        ),
+        ("regression", {"also": ["auroc"]}, "also must be one of loss, mse, .* task reg"),
         ("multilabel", {"metric": "top_k_accuracy"}, "loss, accuracy, macro_f1, .* brier for the"),
         ("multilabel", {"also": ["balanced_accuracy"]}, "also must be one of"),
         ("multilabel", {"also": ["rmse"]}, "found 'rmse', which is of numbers"),

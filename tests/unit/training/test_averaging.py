@@ -130,9 +130,7 @@ def test_company_and_place_change_no_bit_of_an_average(engine, trial_of):
 def test_stacked_replicates_have_averages_of_their_own(engine, trial_of):
     trials = [trial_of(replicate=replicate, **NETWORK, ema=0.9) for replicate in range(2)]
     for alone, stacked in zip(
-        [trained(engine, [each])[0] for each in trials],
-        trained(engine, trials, 1, 2),
-        strict=True,
+        [trained(engine, [each])[0] for each in trials], trained(engine, trials, 1, 2), strict=True
     ):
         for mine, their in zip(alone.final.trainable, stacked.final.trainable, strict=True):
             assert np.linalg.norm(mine - their) <= 1e-4 * max(1e-3, np.linalg.norm(their))

@@ -320,7 +320,4 @@ def test_the_documentation_s_network_and_study_do(own_code, tmp_path):
     recipes = [arm.recipe for arm in Study.load(tmp_path / "conv.toml").arms]
     assert inspect_models(
         [own_code(code)], recipes, (28, 28), ("classification", 10), "population"
-    ) == (
-        [["activation", "dropout"]] * 3,
-        None,
-    )
+    ) == ([["activation", "dropout"]] * 3, None)

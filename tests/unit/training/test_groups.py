@@ -7,12 +7,7 @@ import pytest
 
 from stepladder import CATALOGUE, Recipe
 from stepladder.study.recipe import fields_with
-from stepladder.training.groups import (
-    MOST_LANES,
-    evaluated_at_once,
-    groups,
-    program_key,
-)
+from stepladder.training.groups import MOST_LANES, evaluated_at_once, groups, program_key
 from stepladder.trials.trial import Trial
 
 

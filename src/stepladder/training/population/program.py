@@ -19,11 +19,7 @@ from stepladder.training.augmentation import distortion
 from stepladder.training.custom_model import Build, build_seeded
 from stepladder.training.heads import Head
 from stepladder.training.history import ProbeReading
-from stepladder.training.layer_state import (
-    batch_norm_momentum,
-    replace_attribute,
-    seed_states,
-)
+from stepladder.training.layer_state import batch_norm_momentum, replace_attribute, seed_states
 from stepladder.training.losses import (
     classes_of,
     cross_entropy,
@@ -282,10 +278,7 @@ class Program:
         if self.head.task == "classification":
             logits = self.head.class_logits(logits, jnp)
             return cross_entropy(logits, y, None), logits.argmax(axis=1) == classes_of(y)
-        return (
-            self.head.loss_of_each(logits, y, jnp, y_scale),
-            self.head.correct(logits, y, jnp),
-        )
+        return (self.head.loss_of_each(logits, y, jnp, y_scale), self.head.correct(logits, y, jnp))
 
     def epoch(
         self,

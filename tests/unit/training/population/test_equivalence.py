@@ -91,13 +91,7 @@ def fitted(trial, dataset, build):
     """The model after one epoch of `keras.Model.fit`."""
     recipe = trial.recipe
     dataset = Prepared(dataset)(recipe.deskew)
-    parts = split(
-        dataset,
-        trial.validation,
-        recipe.train_examples,
-        0,
-        trial.replicate,
-    )
+    parts = split(dataset, trial.validation, recipe.train_examples, 0, trial.replicate)
     scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
     x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
     head = Head.of(trial.recipe, dataset.task, dataset.outputs)
