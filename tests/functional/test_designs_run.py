@@ -76,7 +76,10 @@ def test_confounds_are_named_before_training(stepladder, place):
     )
     done = stepladder("run", "table.toml", "--explain")
     assert done.returncode == 0, done.stderr
-    said, trained = done.stderr.index("batch_size 64 and 16 differ"), done.stderr.index("to train")
+    said, trained = (
+        done.stderr.index("ELU also differs from plain in batch_size (64 against 16)"),
+        done.stderr.index("to train"),
+    )
     assert said < trained
     assert "an effect cannot be distinguished from chance" in done.stderr
     assert "What else differs between compared arms" in done.stdout

@@ -73,7 +73,9 @@ def test_a_dry_run_of_a_fair_study_counts_its_candidates_and_names_confounds(in_
     )
     assert code == 0
     assert "small: at least 22 trials to train, " in out  # 2 arms: 3 candidates twice, 5 replicates
-    assert err.startswith("confound: + ReLU against plain: optimizer steps")
+    assert err.startswith(
+        "confound: + ReLU differs from plain in the number of optimizer steps (66 "
+    )
 
 
 def test_a_dry_run_tells_the_time_from_like_trials(in_process, made_up, place):

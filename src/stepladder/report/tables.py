@@ -141,7 +141,7 @@ def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
     """One table of confounds, or none where nothing else differs."""
     if not confounds:
         return ()
-    note = "Each may be what an effect is due to: read the effect as that of all of them together."
+    note = "An effect may be due to any of these: read it as the effect of all of them together."
     if len(confounds) > SHOWN:
         note += f" The first {SHOWN} of {len(confounds):,}; all of them are in the JSON."
     heads = ("arm", "against", "what", "values", "what it may do", "what would tell")

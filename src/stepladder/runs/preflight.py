@@ -14,7 +14,7 @@ from stepladder.execution.machine import Settings
 from stepladder.statistics.anytime import SHARE_FIRST
 from stepladder.statistics.paired import missed_share, unanimous_sign_floor
 from stepladder.store import StudyRecord
-from stepladder.study.confounds import confounds, optimizer_steps
+from stepladder.study.confounds import confound_sentences, confounds, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.effective import Circumstances, empty_comparisons, stops_early
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
@@ -362,11 +362,10 @@ def preflight_notes(
     if study.trainer is None:
         inputs = math.prod(dataset.input_shape)
         parameters = {arm.name: weights(arm.recipe, inputs, dataset.outputs) for arm in study.arms}
-    all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
-    lines = [f"confound: {confound.text}" for confound in all_confounds[:SHOWN_CONFOUNDS]]
-    if len(all_confounds) > SHOWN_CONFOUNDS:
-        left = len(all_confounds) - SHOWN_CONFOUNDS
-        lines.append(f"confound: and {left:,} more, in the report")
+    found = confounds(study, train=sizes.get("train"), parameters=parameters)
+    lines = [f"confound: {sentence}" for sentence in confound_sentences(found)]
+    if left := len(lines[SHOWN_CONFOUNDS:]):
+        lines[SHOWN_CONFOUNDS:] = [f"confound: and {left:,} more, in the report"]
     is_scaled = study.trainer is None and any(arm.recipe.scaling == "unit" for arm in study.arms)
     if is_scaled and not study.model_files and is_byte_table(dataset.x_train):
         # A user's network may look them up.

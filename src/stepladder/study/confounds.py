@@ -16,6 +16,13 @@ from stepladder.study.values import flatten
 _OF_PARAMETERS = frozenset(fields_with(lambda role: role.decides == "parameters"))
 _OF_STEPS = frozenset(fields_with(lambda role: role.decides == "steps"))
 _IDENTITY = re.compile(r"[0-9a-f]{64}:\w+")  # of what builds a network
+_SIZES = {
+    "parameters": frozenset({"hidden", "width", "depth", "units", "layers", "filters", "channels"}),
+    "optimizer steps": frozenset({"epochs"}),
+}
+"""What follows from a recipe, and last words of the fields that are just that."""
+
+_NAMES_SHOWN = 3
 _LEAST_DIFFERENCE = 0.01  # a share: numbers of weights or of steps closer than that are equal
 
 
@@ -45,16 +52,38 @@ class Confound:
     remedy: str
     by_technique: bool = False
 
-    @property
-    def text(self) -> str:
-        """It in a sentence or two."""
-        beyond = f" beyond {self.technique}" if self.technique else ""
-        if self.by_technique:
-            beyond = f" with {self.technique or 'the change'}"
-        return (
-            f"{self.arm} against {self.compared_with}: {self.what} {format_value(self.here)} and "
-            f"{format_value(self.there)} differ{beyond}; {self.may}. {self.remedy}"
-        )
+
+def confound_sentences(found: Sequence[Confound]) -> list[str]:
+    """What else differs, once for all arms of which the same holds.
+
+    Numbers of weights and of steps are left out where a field that is named decides them.
+
+    Example:
+        >>> study = Study(name="mine", design="explicit", base={"hidden": [9]}, explicit=[
+        ...     {"name": name, "change": {"dropout": 0.2}, "technique": "L2"} for name in "ab"])
+        >>> confound_sentences(confounds(study))[0].partition(":")[0]
+        'a and b also differ from base in dropout (0.2 against 0.0)'
+    """
+    groups: dict[tuple[object, ...], list[Confound]] = {}
+    for one in found:
+        if one.by_technique or one.what not in _SIZES:
+            groups.setdefault((one.what, one.may, one.remedy, one.by_technique), []).append(one)
+    return [_sentence(group) for group in groups.values()]
+
+
+def _sentence(group: Sequence[Confound]) -> str:
+    first, others = group[0], {one.compared_with for one in group}
+    names = [one.arm for one in group]
+    if len(names) > _NAMES_SHOWN:
+        names[_NAMES_SHOWN - 1 :] = [f"{len(names) - _NAMES_SHOWN + 1} other arms"]
+    arms = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    other = first.compared_with if len(others) == 1 else "the arms that they are compared with"
+    values = {(format_value(one.here), format_value(one.there)) for one in group}
+    shown = "" if len(values) > 1 else " ({} against {})".format(*min(values))
+    verb = "differs" if len(group) == 1 else "differ"
+    also = "" if first.by_technique else " also"
+    what = f"the number of {first.what}" if first.what in _SIZES else first.what
+    return f"{arms}{also} {verb} from {other} in {what}{shown}: {first.may}. {first.remedy}"
 
 
 def confounds(
@@ -67,9 +96,10 @@ def confounds(
 ) -> tuple[Confound, ...]:
     """Everything that differs in a comparison beyond what it is meant to judge.
 
-    A technique accounts for the fields that it changes. Where an arm names no technique, one
-    field that differs is what it judges, and of several each is a confound of the others. Tuned
-    fields are exempt in a fair study: that each arm has its own is the point of it.
+    A technique accounts for the fields that it changes; one that changes `hidden` is the size of
+    the network itself, and one that changes `epochs` the number of steps. Where an arm names no
+    technique, one field that differs is what it judges, and of several each is a confound of the
+    others. Tuned fields are exempt in a fair study: that each arm has its own is the point of it.
 
     Args:
         study: what is asked.
@@ -94,17 +124,22 @@ def confounds(
         if other is None:
             continue
         about = _judged_fields(study, arm) if judged is None else set(judged)
-        extra = _extra_fields(arm, other, about, study.tuned_fields)
+        differ = _different_fields(arm, other, study.tuned_fields)
+        extra = [field for field in differ if field not in about] if about is not None else (
+            differ if len(differ) > 1 else []
+        )  # fmt: skip
         result += [
             Confound(
                 arm.name, other.name, arm.technique, field, flat_values(arm.config).get(field),
                 flat_values(other.config).get(field), _may(field, study),
-                f"An arm that changes {field} alone would show its part.",
+                f"An arm that changes {field} alone would show how much that is.",
             )
             for field in extra
         ]  # fmt: skip
+        own = {field.rpartition(".")[2] for field in differ if field not in extra}
         result += [size for size in _size_confounds(arm, other, extra, train, parameters or {})
-                  if not (is_tuned and size.what == "optimizer steps")]  # fmt: skip
+                  if not (is_tuned and size.what == "optimizer steps")
+                  and not (size.by_technique and own & _SIZES[size.what])]  # fmt: skip
     return tuple(result)
 
 
@@ -136,16 +171,11 @@ def _fields_of(change: Mapping[str, Any], study: Study) -> Iterator[str]:
             yield from (path for path, _ in flatten({field: value}))
 
 
-def _extra_fields(
-    arm: Arm, other: Arm, judged: set[str] | None, tuned: Collection[str]
-) -> list[str]:
+def _different_fields(arm: Arm, other: Arm, tuned: Collection[str]) -> list[str]:
     ours, theirs = flat_values(arm.config), flat_values(other.config)
     fields = dict.fromkeys([*ours, *theirs])  # a table may be replaced by a number
-    differ = [field for field in fields
-              if ours.get(field) != theirs.get(field) and field not in tuned]  # fmt: skip
-    if judged is None:
-        return differ if len(differ) > 1 else []
-    return [field for field in differ if field not in judged]
+    return [field for field in fields
+            if ours.get(field) != theirs.get(field) and field not in tuned]  # fmt: skip
 
 
 def _size_confounds(
@@ -161,9 +191,9 @@ def _size_confounds(
     here, there = (optimizer_steps(own.recipe, train) for own in (arm, other))
     sizes = [
         ("parameters", parameters.get(arm.name), parameters.get(other.name), _OF_PARAMETERS,
-         "a larger network can fit more", "An arm of the other's size would show its part."),
+         "a larger network can fit more", "An arm of equal size would show how much that is."),
         ("optimizer steps", here, there, _OF_STEPS,
-         "more steps train further", "Arms of equal steps would show their part."),
+         "more steps train further", "An arm with as many steps would show how much that is."),
     ]  # fmt: skip
     return [
         Confound(arm.name, other.name, arm.technique, what, here, there, may, remedy,

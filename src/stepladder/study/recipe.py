@@ -179,7 +179,7 @@ class Recipe(ByContent):
         since=3)
     normalization: Normalization = _field(
         "none", "structure", "Normalisation of every hidden layer.", "batch", network=True,
-        decides="parameters", confound="normalised layers bear other learning rates")
+        decides="parameters", confound="normalised layers allow larger learning rates")
     normalization_position: Literal["before", "after"] = _field(
         "before", "structure", "Whether normalisation stands before or after the activation.",
         "before", network=True, decides="parameters",
@@ -201,7 +201,7 @@ class Recipe(ByContent):
     residual: bool = _field(
         False, "structure", "Whether each hidden layer after the first adds its input to its "
         "output, where it has as many units as the layer before.", True, network=True, since=3,
-        confound="gradients reach early layers by a shorter way")
+        confound="gradients reach early layers more directly")
     stochastic_depth: Share = _field(
         0.0, "structure", "Share of the steps at which the last residual layer is skipped; those "
         "before it less often, in proportion to their depth.", 0.2, network=True, since=3,
@@ -222,7 +222,7 @@ class Recipe(ByContent):
         "constant", "lane", "How the learning rate changes over the steps of the training: "
         "constant, step, cosine, one_cycle, or a schedule of Keras with its arguments, in steps "
         "or epochs: `exponential_decay(decay_epochs=1, decay_rate=0.9)`.", "cosine",
-        confound="a learning rate that falls ends nearer an optimum")
+        confound="a learning rate that falls ends nearer to an optimum")
     decay_epochs: int = _field(
         10, "lane", "Epochs between two falls of a step schedule.", 10, ge=1, erased=1,
         only_with={"schedule": ("step",)})
@@ -271,13 +271,13 @@ class Recipe(ByContent):
     gradient_accumulation_steps: Several = _field(
         None, "structure", "Batches whose mean gradient makes one step of the optimizer; schedules "
         "and averages of weights count batches.", 4, since=3, decides="steps",
-        confound="fewer and smoother steps of the optimizer")
+        confound="the optimizer takes fewer and smoother steps")
     scaling: Scaling = _field(
         "unit", "group", "Inputs as they are, in 0…1, or with mean 0 and deviation 1.", "unit",
         confound="inputs of another scale change how far each step goes")
     train_examples: Count = _field(
         None, "group", "Training images used; all that validation leaves when absent.", 10_000,
-        decides="steps", confound="more data raises accuracy whatever the technique")
+        decides="steps", confound="more data can raise accuracy without any technique")
     mixup: float = _field(
         0.0, "structure", "How evenly pairs of images are mixed: both parameters of a Beta "
         "distribution.", 0.2, ge=0, since=2)
@@ -320,7 +320,7 @@ class Recipe(ByContent):
     loss: Annotated[str, KerasName("losses", {"auto": ()})] = _field(
         "auto", "structure", "What is minimised, as Keras names it; auto is cross-entropy, and the "
         "mean squared error of a regression.", "huber", since=3,
-        confound="another loss weighs other errors")
+        confound="another loss weighs errors differently")
     class_weight: ClassWeight = _field(
         None, "structure", "How much an example of each class counts in the loss: balanced, or a "
         "table of class and weight.", "balanced", since=3,
@@ -328,7 +328,7 @@ class Recipe(ByContent):
     target_scaling: Literal["none", "standardised"] = _field(
         "standardised", "group", "Targets of a regression as they are, or with mean 0 and "
         "deviation 1 while training.", "none", since=3,
-        confound="a loss of other targets asks for another learning rate")
+        confound="scaled targets need another learning rate")
     patience: Count = _field(
         None, "lane", "Epochs without a better value of monitor after which training stops.", 10,
         since=3, decides="steps",

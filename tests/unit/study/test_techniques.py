@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import CATALOGUE, Recipe, Study, StudyError, Technique
-from stepladder.study.confounds import confounds
+from stepladder.study.confounds import confound_sentences, confounds
 
 # The catalogue: every entry is a valid change with its failure and its paper.
 
@@ -71,8 +71,11 @@ def test_the_batch_size_of_the_original_table_is_named():
     )
     (found,) = confounds(study)
     assert (found.what, found.here, found.there, found.technique) == ("batch_size", 256, 32, "ELU")
-    assert "batch_size 256 and 32 differ beyond ELU" in found.text
-    assert "An arm that changes batch_size alone would show its part." in found.text
+    assert confound_sentences([found]) == [
+        "ELU also differs from base in batch_size (256 against 32): smaller batches take more "
+        "steps an epoch, with noisier gradients. An arm that changes batch_size alone would show "
+        "how much that is."
+    ]
 
 
 def test_steps_are_named_too_where_the_data_are_known():
@@ -82,6 +85,7 @@ def test_steps_are_named_too_where_the_data_are_known():
     assert named(study, train=54_000) == [
         ("ELU", "batch_size", False), ("ELU", "optimizer steps", False)
     ]  # fmt: skip
+    assert len(confound_sentences(confounds(study, train=54_000))) == 1, "one field decides both"
 
 
 def test_what_a_base_of_few_images_leaves_out_is_not_taken_for_all_there_is():
@@ -96,15 +100,43 @@ def test_what_a_base_of_few_images_leaves_out_is_not_taken_for_all_there_is():
 
 
 def test_what_follows_from_the_technique_itself_says_so():
+    study = explicit({"name": "GLU", "change": {"activation": "glu"}},
+                     {"name": "small batches", "change": {"batch_size": 16}},
+                     {"name": "tiny batches", "change": {"batch_size": 8}})  # fmt: skip
+    known = {"base": 39_760, "GLU": 20_135, "small batches": 39_760, "tiny batches": 39_760}
+    found = confounds(study, train=54_000, parameters=known)
+    assert [(each.arm, each.what, each.by_technique) for each in found] == [
+        ("GLU", "parameters", True), ("small batches", "optimizer steps", True),
+        ("tiny batches", "optimizer steps", True),
+    ]  # fmt: skip
+    assert confound_sentences(found) == [
+        "GLU differs from base in the number of parameters (20,135 against 39,760): a larger "
+        "network can fit more. An arm of equal size would show how much that is.",
+        "small batches and tiny batches differ from base in the number of optimizer steps: more "
+        "steps train further. An arm with as many steps would show how much that is.",
+    ]
+
+
+def test_a_technique_that_is_the_size_or_the_steps_has_no_confound():
     study = explicit({"name": "wide", "change": {"hidden": [100]}},
                      {"name": "long", "change": {"epochs": 40}})  # fmt: skip
-    found = confounds(
-        study, train=54_000, parameters={"base": 39_760, "wide": 79_510, "long": None}
-    )
-    assert [(each.arm, each.what, each.by_technique) for each in found] == [
-        ("wide", "parameters", True), ("long", "optimizer steps", True)
-    ]  # fmt: skip
-    assert "parameters 79,510 and 39,760 differ with the change" in found[0].text
+    known = {"base": 39_760, "wide": 79_510, "long": 39_760}
+    assert confounds(study, train=54_000, parameters=known) == ()
+    wider = Study(name="s", base=BASE, techniques=[
+        {"name": "wider", "change": {"hidden": [100], "l2": 0.1}}, "ReLU"])  # fmt: skip
+    known = {"base": 39_760, "+ wider": 79_510, "+ ReLU": 79_510}
+    assert confounds(wider, train=54_000, parameters=known) == ()
+
+
+def test_what_holds_of_several_arms_is_said_once():
+    changes = [{"dropout": 0.1 + 0.1 * (place > 1), "l2": 0.1} for place in range(5)]
+    study = explicit(*({"name": f"a{place}", "change": change, "technique": "L2"}
+                       for place, change in enumerate(changes)))  # fmt: skip
+    two, five = (confound_sentences(confounds(study)[:count]) for count in (2, 5))
+    assert [line.partition(":")[0] for line in (*two, *five)] == [
+        "a0 and a1 also differ from base in dropout (0.1 against 0.0)",
+        "a0, a1 and 3 other arms also differ from base in dropout",
+    ]
 
 
 def test_a_little_more_of_either_is_not_worth_telling():
