@@ -52,7 +52,6 @@ from stepladder.report.tables import (
 )
 from stepladder.report.view import finding_lines, view_of
 from stepladder.report.wording import (
-    change_text,
     duration,
     glossary,
     plural,
@@ -63,6 +62,7 @@ from stepladder.runs.folder import command_parts
 from stepladder.runs.results import Results
 from stepladder.study.loading import BUILT_IN_STUDIES
 from stepladder.study.study import Study
+from stepladder.study.techniques import change_text
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
@@ -259,7 +259,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         "techniques": [
             {
                 "name": printable(technique.name),
-                "change": change_text(technique),
+                "change": change_text(technique.change),
                 "mends": printable(technique.mends),
                 "reference": printable(technique.reference),
             }

@@ -31,7 +31,6 @@ from stepladder.report.view import view_of
 from stepladder.report.wording import (
     MARKS,
     MISSING,
-    change_text,
     duration,
     number,
     plural,
@@ -39,7 +38,7 @@ from stepladder.report.wording import (
     truncate,
 )
 from stepladder.runs.results import Results
-from stepladder.study.techniques import CATALOGUE, KINDS, Technique
+from stepladder.study.techniques import CATALOGUE, KINDS, Technique, change_text
 
 if TYPE_CHECKING:  # judging and what it imports cost 50 ms at every start
     from stepladder.runs.stored import RunState
@@ -305,7 +304,7 @@ def _catalogue(techniques: Sequence[Technique]) -> Document:
 
 def _technique_row(technique: Technique) -> tuple[str, ...]:
     reference = Cell(technique.reference, style="dim")
-    return technique.name, change_text(technique), technique.mends, reference
+    return technique.name, change_text(technique.change), technique.mends, reference
 
 
 _STATES: dict[str, Style] = {"finished": "good", "training": "open", "unreadable": "bad"}

@@ -1,6 +1,5 @@
 """Numbers, sentences, footnotes and the glossary."""
 
-import json
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,6 @@ from stepladder.statistics.results import Claim, Effect, Estimate, FactorialAnal
 from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
-from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈",
          "not worse beyond δ": "≳", "not enough replicates": "?",
@@ -128,14 +126,6 @@ def duration(seconds: float) -> str:
     if whole < 48 * 60:
         return f"{whole // 60} h" + (f" {whole % 60} min" if whole % 60 else "")
     return f"{whole // 1440} d" + (f" {whole % 1440 // 60} h" if whole % 1440 // 60 else "")
-
-
-def change_text(technique: Technique) -> str:
-    """What a technique changes in a recipe: "dropout = 0.2"."""
-    return ", ".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
-        for key, value in technique.change.items()
-    )
 
 
 def verdict_text(verdict: str, delta: float | None) -> str:

@@ -24,6 +24,7 @@ from stepladder.study.schema import unknown_names
 from stepladder.study.scoring import TOP_K, top_k
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.study import Study
+from stepladder.study.techniques import change_text, find_technique
 from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import TUNING_REPLICATES
 
@@ -366,6 +367,7 @@ def preflight_notes(
     lines = [f"confound: {sentence}" for sentence in confound_sentences(found)]
     if left := len(lines[SHOWN_CONFOUNDS:]):
         lines[SHOWN_CONFOUNDS:] = [f"confound: and {left:,} more, in the report"]
+    lines += _own_changes(study)
     is_scaled = study.trainer is None and any(arm.recipe.scaling == "unit" for arm in study.arms)
     if is_scaled and not study.model_files and is_byte_table(dataset.x_train):
         # A user's network may look them up.
@@ -398,6 +400,18 @@ def preflight_notes(
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
         costs = (*_small_validation(dataset, sizes["validation"]), *costs)
     return (*data, *lines, *costs, *underpowered(study))
+
+
+def _own_changes(study: Study) -> list[str]:
+    """Notes on techniques that have a name of the catalogue and another change."""
+    if study.trainer is not None:  # the catalogue's changes are those of recipes
+        return []
+    return [
+        f"technique {one.name!r}: the study's own change is used ({change_text(one.change)}), not "
+        f"the catalogue's ({change_text(entry['change'])})"
+        for one in study.techniques
+        if (entry := find_technique(one.name)) and entry["change"] != one.change
+    ]
 
 
 def _fine_margin(study: Study, examples: int) -> list[str]:

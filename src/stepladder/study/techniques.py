@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -125,6 +126,13 @@ def find_technique(name: str) -> dict[str, Any] | None:
         {'initializer': 'he_normal'}
     """
     return _ENTRIES.get(plain(name))
+
+
+def change_text(change: Mapping[str, Any]) -> str:
+    """What a technique changes in a recipe: "dropout = 0.2"."""
+    return ", ".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in change.items()
+    )
 
 
 def unknown_technique(requirement: str, name: str) -> str:

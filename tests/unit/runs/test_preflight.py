@@ -75,6 +75,17 @@ def test_confounds_are_named_and_many_are_counted(dataset):
     assert lines[-1] == "confound: and 2 more, in the report"
 
 
+def test_a_change_that_is_not_the_catalogues_is_said(dataset):
+    own = [{"name": "Dropout", "change": {"dropout": 0.5}}, {"name": "L2", "change": {"l2": 0.0001}},
+           {"name": "mine", "change": {"momentum": 0.9}}]  # fmt: skip
+    study = Study(name="s", base=BASE, validation=10, techniques=own, design="one_at_a_time")
+    (line,) = said(study, dataset)
+    assert line == (
+        "technique 'Dropout': the study's own change is used (dropout = 0.5), not the catalogue's "
+        "(dropout = 0.2)"
+    )
+
+
 def test_how_a_table_of_bytes_is_scaled_is_said():
     table = synthetic(examples=100, input_shape=(4,), classes=2, seed=0)
     assert table.x_train.dtype == np.uint8
