@@ -128,7 +128,7 @@ def test_every_figure_is_drawn_and_no_text_of_it_lies_outside(browser, page_of, 
         assert cut == []
 
 
-@pytest.mark.parametrize(("width", "most"), [(390, 4700), (830, 4000), (1280, 4000)])
+@pytest.mark.parametrize(("width", "most"), [(390, 4000), (830, 4000), (1280, 4000)])
 def test_the_report_is_short_until_something_is_unfolded(browser, page_of, width, most):
     page = browser.visit(page_of("mnist"), width=width).page
     assert page.evaluate("document.documentElement.scrollHeight") <= most

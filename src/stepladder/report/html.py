@@ -50,7 +50,7 @@ from stepladder.report.tables import (
     residual_tables,
     tuning_tables,
 )
-from stepladder.report.view import finding_lines, view_of
+from stepladder.report.view import view_of
 from stepladder.report.wording import (
     duration,
     glossary,
@@ -226,6 +226,10 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         wording.new_images_note(view.noun) if view.has_images else "",
     )
     shown, folded = _in_groups(figures)
+    # Of a training of the user's own only scores are known; before the first trial not even those.
+    is_diagnosed = bool(view.notes or view.findings) or (
+        not is_own and any(arm.n for arm in results.arms)
+    )
     return {
         "view": view,
         "parts_shown": [
@@ -233,14 +237,10 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
             for part in ("test", *view.parts[::-1])
         ],
         "alike": "seeds" if is_own else DRAWS,
-        "nothing_found": "Of a training of your own only the scores are known: nothing else is "
-        "looked at."
-        if is_own
-        else "Nothing was found wrong with any arm.",
         "sections": [
             ("answer", "The answer"),
             *((key, title) for key, title, _ in shown),
-            ("diagnosis", "Diagnosis"),
+            *([("diagnosis", "Diagnosis")] if is_diagnosed else []),
             ("unknown", "What is not known"),
             ("details", "Details"),
         ],
@@ -249,9 +249,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         "notes": [note for note in notes if note],
         "open_figures": shown,
         "folded_figures": folded,
-        "diagnosis": view.notes,
-        "findings": finding_lines(results.arms),
-        "has_trials": any(arm.n for arm in results.arms),
+        "is_diagnosed": is_diagnosed,
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
         "tables": tables,

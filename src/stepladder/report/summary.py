@@ -24,6 +24,7 @@ from stepladder.report.wording import (
     judged_effects,
     measure_of,
     parts_of,
+    plan_span,
     plural,
     printable,
     truncate,
@@ -44,28 +45,28 @@ NAME_LENGTH = 60
 def answer(results: Results) -> tuple[Sentence, ...]:
     """The best arm, what helps, what hurts, what is open, and what all of it holds for.
 
-    Five sentences, in this order; three where no comparison is judged. Nothing is said to improve
-    or to lower accuracy but by its verdict; the best arm is chosen on validation accuracy, which is
-    no look at the test set.
+    Nothing is said to improve or to lower accuracy but by its verdict; the best arm is chosen on
+    validation accuracy, which is no look at the test set. Of what does not occur it is said only
+    that nothing helps.
 
     Example:
         >>> run = stepladder.run("quick")  # doctest: +SKIP
-        >>> len(answer(run.results))  # doctest: +SKIP
-        5
+        >>> answer(run.results)[1].text  # doctest: +SKIP
+        '+ ReLU (+68.55) and + Adam (+17.14) improve test accuracy.'
     """
-    clauses = verdict_clauses(results)
+    clauses = verdict_clauses(results, is_brief=True)
     if not clauses:  # nothing is judged: one sentence replaces those of all verdicts
-        return (_best(results), *headlines(results), _holds_for(results))
+        return (_best(results), *headlines(results), *_holds_for(results))
     # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
-    left_out = results.study.design == "leave_one_out"
-    judged, lowers = ("arm", "No arm") if left_out else ("technique", "None")
+    judged = "arm" if results.study.design == "leave_one_out" else "technique"
     shown = measure_of(results)
+    none = Sentence.of(f"No {judged} is shown to {shown.better} {shown.on('test')}.")
     return (
         _best(results),
-        _claim(clauses, ("helps",), f"No {judged} is shown to {shown.better} {shown.on('test')}."),
-        _claim(clauses, ("hurts",), f"{lowers} is shown to {shown.worse} it."),
-        _claim(clauses, _OPEN, _none_open(results)),
-        _holds_for(results),
+        *(_claim(clauses, ("helps",)) or (none,)),
+        *_claim(clauses, ("hurts",)),
+        *(_claim(clauses, _OPEN) or _open_pairs(results)),
+        *_holds_for(results),
     )
 
 
@@ -75,14 +76,12 @@ _OPEN: tuple[Verdict, ...] = (
 
 
 def _claim(
-    clauses: Mapping[Verdict, tuple[Part, ...]], verdicts: Sequence[Verdict], otherwise: str
-) -> Sentence:
-    """One sentence on some verdicts; its kind is the last of those that occur."""
+    clauses: Mapping[Verdict, tuple[Part, ...]], verdicts: Sequence[Verdict]
+) -> tuple[Sentence, ...]:
+    """One sentence on those of some verdicts that occur; its kind is the last of them."""
     occurring = [verdict for verdict in verdicts if verdict in clauses]
-    if not occurring:
-        return Sentence.of(otherwise)
     parts = [part for verdict in occurring for part in (Part("; "), *clauses[verdict])]
-    return Sentence(occurring[-1], (*parts[1:], Part(".")))
+    return (Sentence(occurring[-1], (*parts[1:], Part("."))),) if occurring else ()
 
 
 def _best(results: Results) -> Sentence:
@@ -128,34 +127,32 @@ def _reached(row: Row, shown: Measure) -> str:
     return f"reaches a {shown.on('test')} of {row.test.text} {unit}".rstrip()
 
 
-def _none_open(results: Results) -> str:
-    if results.readout is None:
-        return "No comparison is left open."
-    open_pairs = undecided(results)
-    if not open_pairs:
-        return "Neither a main effect nor a comparison of two arms is left open."
-    return f"No main effect is left open; {open_pairs}."
+def _open_pairs(results: Results) -> tuple[Sentence, ...]:
+    """What main effects that are settled leave open."""
+    text = undecided(results) if results.readout else ""
+    return (Sentence.of(f"{text}."),) if text else ()
 
 
-def _holds_for(results: Results) -> Sentence:
-    """The conditions under which all of it was found."""
+def _holds_for(results: Results) -> tuple[Sentence, ...]:
+    """The conditions under which all of it was found; what the subtitle says is left out."""
     counts = sorted({result.n - result.diverged for result in results.arms})
-    span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     rates = wording.learning_rates(results)
-    tested = f"{results.sizes['test']:,} test {results.noun}s" if "test" in results.sizes else ""
+    conditions = []
     if results.study.overlap:
-        tested = f"{results.study.splits.folds} folds"
-    conditions = [tested]
-    conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
+        conditions.append(f"these {results.study.splits.folds} folds")
+    elif "test" in results.sizes:
+        conditions.append(f"these {results.sizes['test']:,} test {results.noun}s")
+    if counts != [results.study.replicates]:
+        span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+        conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
-        fields = _fields_text(results.tuned.fields)
-        conditions.append(f"a tuned {fields} for each arm")
+        conditions.append(f"a tuned {_fields_text(results.tuned.fields)} for each arm")
     elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
     if results.study.design == "ladder" and len(results.arms) > 2:
         conditions.append("each rung on the rungs below it")
-    holding = join_list([condition for condition in conditions if condition])
-    return Sentence.of(f"All of this holds for these {holding}; elsewhere it may differ.")
+    holding = join_list(conditions)
+    return (Sentence.of(f"All of this holds for {holding}."),) if holding else ()
 
 
 _DESIGNS = {
@@ -218,7 +215,7 @@ def asked(results: Results) -> tuple[str, ...]:
         f"{question} {network}",
         f"{replicates} Replicate number r draws the same {drawn} in every arm, so that arms are "
         f"compared in pairs.{least}",
-        settings,
+        settings if results.confounds else f"{settings} {_no_confounds(study)}",
     )
 
 
@@ -327,11 +324,10 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
     sections = (
         ("Power", _power(results)),
         ("Confounds", _confounds(results)),
-        ("Other base, other order", wording.ladder_note(results)),
-        ("Learning rate", wording.rate_note(results) or _edges(results)),
+        ("Learning rate", _edges(results)),
         ("Luck of tuning", wording.tuning_luck(results)),
         ("Judged again", wording.judgement_note(results)),
-        ("Looks at the test set", wording.looks_note(results)),
+        ("Looks at the test set", wording.looks_note(results) if results.looks > 1 else ""),
         ("Trainings that diverged", _diverged(results)),
         (f"Test {results.noun}s", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
@@ -351,38 +347,39 @@ def _power(results: Results) -> str:
         return "Nothing was compared, so no difference is known."
     open_ = [(name, effect) for name, effect in judged if effect.verdict == "not enough replicates"]
     if not open_:
-        open_pairs = undecided(results) if results.readout else ""
-        kinds = "main effect" if results.readout else "comparison"
-        both = " and every comparison of two arms" if results.readout and not open_pairs else ""
         return (
-            f"Every {kinds}{both} has a verdict{'; ' if open_pairs else ''}{open_pairs}. In at "
-            "most 5 % of studies any arm without an effect gets the verdict helps or hurts, and in "
-            "at most 5 % a difference of δ or more the verdict no difference. "
-            "Effects that are found are, on average, shown somewhat too large."
+            f"Every {'main effect' if results.readout else 'comparison'} has a verdict. Effects "
+            "that are found are, on average, shown somewhat too large."
         )
-    numbers = (
-        " The numbers of replicates above would settle them with 80 % chance, if effect and spread "
-        "are what they look like now; a range is what eight of ten pilots of this size would ask "
-        "for."
-    )
-    return (
+    text = (
         f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided. That is no "
         "sign that they make no difference."
-        + numbers
-        * any(effect.replicates_needed for _, effect in open_)
+    )
+    plans = [(name, effect.plan) for name, effect in open_ if effect.plan is not None]
+    if not plans:
+        return text
+    spans = [f"{plan_span(plan)} ({truncate(name, NAME_LENGTH)})" for name, plan in plans]
+    return (
+        f"{text} The numbers above would settle them with 80 % chance, if effect and spread are "
+        "what they look like now. Eight of ten pilots of this size would ask for "
+        f"{join_list(spans, most=6)}."
     )
 
 
 def _confounds(results: Results) -> str:
     if not results.confounds:
-        by = "the recipe, the number of weights and the number of optimizer steps tell"
-        if results.study.trainer is not None:
-            by = "their parameters tell"
-        return f"None was found: compared arms differ in their technique alone, as far as {by}."
+        return ""
     return (
         f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
         "technique, listed under Details: an effect may be due to any of them."
     )
+
+
+def _no_confounds(study: Study) -> str:
+    by = "the recipe, the number of weights and the number of optimizer steps tell"
+    if study.trainer is not None:
+        by = "their parameters tell"
+    return f"Compared arms differ in their technique alone, as far as {by}."
 
 
 def _edges(results: Results) -> str:
@@ -427,9 +424,14 @@ def _missing_images(results: Results) -> str:
 
 
 def _beyond(results: Results) -> str:
-    text = "Other data, other sizes of network and longer trainings were not tried."
+    untried = ["other data", "other sizes of network", "longer trainings"]
     if results.study.trainer is not None:
-        text = "Other data and other parameters were not tried."
+        untried = ["other data", "other parameters"]
+    if wording.ladder_note(results):
+        untried.append("another order of the rungs")
+    if wording.rate_note(results):
+        untried.append("a learning rate of its own for each arm")
+    text = f"{join_list(untried)} were not tried.".capitalize()
     if len(results.arms) < 2:
         return text
     name = measure_of(results).name

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from stepladder.report.document import Table, numbers, words
+from stepladder.report.document import Cell, Table, numbers, words
 from stepladder.report.wording import (
     UNTOLD,
     Measure,
@@ -289,7 +289,7 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
         )
     heads = ("Better in", *(_measure_head(item) for item in judged[0].differences))
     rows = tuple(
-        (f"{printable(arm.arm.name)} against {printable(arm.arm.compared_with or '')}",
+        (Cell(printable(arm.arm.name), detail=f"against {printable(arm.arm.compared_with or '')}"),
          _better(arm.effect), *map(_difference_text, arm.differences))
         for arm in judged
     )  # fmt: skip

@@ -10,7 +10,14 @@ from stepladder.report.document import Part, Sentence
 from stepladder.runs.measures import over_folds
 from stepladder.runs.results import Results
 from stepladder.statistics.divergence import DivergenceDifference
-from stepladder.statistics.results import Claim, Effect, Estimate, FactorialAnalysis, Verdict
+from stepladder.statistics.results import (
+    Claim,
+    Effect,
+    Estimate,
+    FactorialAnalysis,
+    ReplicatePlan,
+    Verdict,
+)
 from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
@@ -146,11 +153,15 @@ def needed_text(effect: Effect, *, has_range: bool = True) -> str:
     plan = effect.plan
     if plan is None:
         return ""
-    high = "more" if plan.high is None else f"{plan.high:,}"
     purposes = {"difference": "a difference", "not worse": '"not worse"'}
     purpose = purposes.get(plan.purpose, plan.purpose)
-    span = f", {plan.low:,} to {high} by pilots like this one" if has_range else ""
+    span = f", {plan_span(plan)} by pilots like this one" if has_range else ""
     return f"about {plan.count:,} would do for {purpose}{span}"
+
+
+def plan_span(plan: ReplicatePlan) -> str:
+    """The range of replicates that pilots of the same size ask for: "9 to 60", "9 to more"."""
+    return f"{plan.low:,} to {'more' if plan.high is None else f'{plan.high:,}'}"
 
 
 def survivors_text(effect: Effect) -> str:
