@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from example_run import finished
 from fake_store import FakeStore
 
 from stepladder.data import Dataset
-from stepladder.runs.plan import Plan
+from stepladder.runs.judging import judge
+from stepladder.runs.phases import train_all
+from stepladder.runs.plan import Plan, run_context
+from stepladder.runs.results import Results
 from stepladder.store import StudyRecord
 from stepladder.study.study import Study
 from stepladder.trials.trial import Score, Trial, TrialResult
@@ -23,6 +27,22 @@ def noise(trial: Trial, spread: float = 0.002) -> float:
     """Luck of a trial, the same whenever it is trained."""
     seed = int(trial.id[:8], 16)
     return float(spread * np.random.default_rng(seed).normal())
+
+
+def clear_and_hardly(trial: Trial) -> float:
+    """The rule of `one_at_a_time`: its first technique clearly helps, its second hardly does."""
+    gain = 0.2 if trial.recipe.activation == "relu" else 0.0005 if trial.recipe.l2 else 0
+    return 0.6 + gain + noise(trial, 0.01)
+
+
+def one_at_a_time(**fields: Any) -> Study:
+    """A study of two techniques."""
+    values = {
+        "name": "s", "validation": 10, "base": {"hidden": [3], "activation": "sigmoid"},
+        "techniques": ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}],
+        "design": "one_at_a_time",
+    }  # fmt: skip
+    return Study(**{**values, **fields})
 
 
 def result_of(trial: Trial, accuracy: float) -> TrialResult:
@@ -60,3 +80,14 @@ def record_of(study: Study, dataset: Dataset) -> StudyRecord:
     """A study as a store keeps it."""
     sizes = {"train": 90, "validation": 10, "test": len(dataset.y_test)}
     return StudyRecord(study, "d", dataset.fingerprint, sizes, ("a", "b"), {}, "m")
+
+
+def run_study(
+    study: Study, dataset: Dataset, rule: Rule, store: FakeStore | None = None
+) -> tuple[int, FakeTraining, Results]:
+    """Trains a study and judges it: how many trials were trained, by what, and the results."""
+    store = store or FakeStore()
+    training, record = FakeTraining(store, rule), record_of(study, dataset)
+    question = run_context(record, "population")
+    done = train_all(question, store, training, training.notes.append)
+    return done, training, judge(store, record, "population", "test")

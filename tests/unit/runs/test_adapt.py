@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from fake_store import FakeStore
-from fake_training import FakeTraining, noise, record_of
+from fake_training import FakeTraining, noise, one_at_a_time, record_of, run_study
+from fake_training import clear_and_hardly as rule
 
-from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.adaptive import looks
 from stepladder.runs.judging import judge
@@ -21,27 +21,11 @@ def dataset():
 
 
 def auto(**fields):
-    values = {
-        "name": "s", "replicates": "auto", "most_replicates": 20, "validation": 10,
-        "base": {"hidden": [3], "activation": "sigmoid"},
-        "techniques": ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}],
-        "design": "one_at_a_time",
-    }  # fmt: skip
-    return Study(**{**values, **fields})
-
-
-def rule(trial):
-    gain = 0.2 if trial.recipe.activation == "relu" else 0.0005 if trial.recipe.l2 else 0
-    return 0.6 + gain + noise(trial, 0.01)
+    return one_at_a_time(**{"replicates": "auto", "most_replicates": 20, **fields})
 
 
 def run(study, dataset, rule=rule, store=None):
-    store = store or FakeStore()
-    training = FakeTraining(store, rule)
-    record = record_of(study, dataset)
-    question = run_context(record, "population")
-    done = train_all(question, store, training, training.notes.append)
-    return done, training, judge(store, record, "population", "test")
+    return run_study(study, dataset, rule, store)
 
 
 def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(dataset):

@@ -4,14 +4,10 @@ from dataclasses import replace
 
 import pytest
 from fake_store import FakeStore
-from fake_training import FakeTraining, noise, record_of
+from fake_training import noise, one_at_a_time, run_study
 
-from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.datasets import fewest_at_first, judge_results
-from stepladder.runs.judging import judge
-from stepladder.runs.phases import train_all
-from stepladder.runs.plan import run_context
 
 DATA = {f"set {seed}": synthetic(examples=100, input_shape=(2, 2), classes=2, seed=seed)
         for seed in range(12)}  # fmt: skip
@@ -19,13 +15,8 @@ PLACES = {data.fingerprint: place for place, data in enumerate(DATA.values())}
 
 
 def study(replicates=3, **fields):
-    values = {
-        "name": "s", "replicates": replicates, "validation": 10, "datasets": ["a.npz", "b.npz"],
-        "base": {"hidden": [3], "activation": "sigmoid"},
-        "techniques": ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}],
-        "design": "one_at_a_time",
-    }  # fmt: skip
-    return Study(**{**values, **fields})
+    values = {"replicates": replicates, "datasets": ["a.npz", "b.npz"]}
+    return one_at_a_time(**{**values, **fields})
 
 
 def rule(trial):
@@ -40,9 +31,7 @@ def results(asked, store, count, rule=rule):
     found = {}
     for name, data in list(DATA.items())[:count]:
         one = asked.changed({"dataset": f"{name}.npz", "datasets": (), "name": f"s/{name}"})
-        record = record_of(one, data)
-        train_all(run_context(record, "population"), store, FakeTraining(store, rule), str)
-        found[name] = judge(store, record, "population", "test")
+        found[name] = run_study(one, data, rule, store)[-1]
     return found
 
 

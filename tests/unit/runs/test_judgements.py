@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from fake_store import FakeStore
-from fake_training import FakeTraining, noise, record_of
+from fake_training import FakeTraining, noise, one_at_a_time, record_of, run_study
+from fake_training import clear_and_hardly as rule
 
-from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import train_all
@@ -21,24 +21,11 @@ def dataset():
 
 
 def study(replicates, **fields):
-    values = {
-        "name": "s", "replicates": replicates, "validation": 10,
-        "base": {"hidden": [3], "activation": "sigmoid"},
-        "techniques": ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}],
-        "design": "one_at_a_time",
-    }  # fmt: skip
-    return Study(**{**values, **fields})
-
-
-def rule(trial):
-    gain = 0.2 if trial.recipe.activation == "relu" else 0.0005 if trial.recipe.l2 else 0
-    return 0.6 + gain + noise(trial, 0.01)
+    return one_at_a_time(replicates=replicates, **fields)
 
 
 def run(asked, dataset, store, rule=rule):
-    record = record_of(asked, dataset)
-    train_all(run_context(record, "population"), store, FakeTraining(store, rule), str)
-    return judge(store, record, "population", "test")
+    return run_study(asked, dataset, rule, store)[-1]
 
 
 def kept(store, dataset):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fake_store import FakeStore
 from fake_training import FakeTraining, noise, record_of, result_of
+from fake_training import run_study as run
 
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
@@ -45,15 +46,6 @@ def peaked(best=BEST):
         return 0.9 - 0.1 * away**2 + (0.02 if recipe.activation == "relu" else 0) + noise(trial)
 
     return rule
-
-
-def run(study, dataset, rule, store=None):
-    store = store or FakeStore()
-    training = FakeTraining(store, rule)
-    record = record_of(study, dataset)
-    question = run_context(record, "population")
-    done = train_all(question, store, training, training.notes.append)
-    return done, training, judge(store, record, "population", "test")
 
 
 def test_each_arm_is_compared_at_the_rate_that_is_best_for_it(dataset):
