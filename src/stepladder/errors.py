@@ -154,6 +154,5 @@ class LeftRunning(KeyboardInterrupt):
     """
 
     def __init__(self, end: Callable[[], object]) -> None:
-        """Takes what ends them."""
         super().__init__()
         self.end = end

@@ -35,7 +35,6 @@ class FrameFile:
     is_typed = True
 
     def __init__(self, frame: Any, name: str) -> None:  # noqa: ANN401 - of any library
-        """Takes note of its columns."""
         self.path, self._frame = Path(name), frame
         self.notes: list[str] = []
         self.columns = list(map(str, frame.columns))

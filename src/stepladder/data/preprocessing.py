@@ -185,7 +185,6 @@ class Prepared:
     """A dataset as it is, and deskewed, which is computed once, when it is first needed."""
 
     def __init__(self, dataset: Dataset) -> None:
-        """Prepares nothing yet."""
         self._datasets = {False: dataset}
 
     def __call__(self, deskew: bool) -> Dataset:

@@ -21,7 +21,6 @@ class ChildProcess:
     """
 
     def __init__(self, module: str, arguments: list[str], environment: Mapping[str, str]) -> None:
-        """Starts a module with arguments and environment variables."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments],
@@ -47,9 +46,7 @@ class ChildProcess:
         self._errors.close()
 
     def __enter__(self) -> Self:
-        """The process itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends it."""
         self.close()

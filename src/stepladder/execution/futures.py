@@ -275,11 +275,9 @@ class FuturesExecutor:
         self._channel = None
 
     def __enter__(self) -> Self:
-        """The executor itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes it."""
         self.close()
 
 

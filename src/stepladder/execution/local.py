@@ -321,11 +321,9 @@ class LocalExecutor:
             self._end(worker)
 
     def __enter__(self) -> Self:
-        """The executor itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes it."""
         self.close()
 
 

@@ -69,11 +69,9 @@ class WaitingGroups:
         self.add(waiting)
 
     def __len__(self) -> int:
-        """How many wait."""
         return sum(map(len, self._largest.values()))
 
     def __bool__(self) -> bool:
-        """Whether any waits."""
         return bool(self._largest)
 
     def add(self, waiting: Iterable[Group], *, first: bool = False) -> None:

@@ -175,7 +175,6 @@ class SpoolState:
     done: int
 
     def __str__(self) -> str:
-        """All that is not 0, in words."""
         counts = {name: value for name, value in asdict(self).items() if value}
         return ", ".join(f"{value} {name}" for name, value in counts.items()) or "empty"
 

@@ -368,9 +368,7 @@ class Store(ABC):
         """Closes the store; closing twice is harmless, any other use afterwards is an error."""
 
     def __enter__(self) -> Self:
-        """The store itself."""
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Closes the store."""
         self.close()

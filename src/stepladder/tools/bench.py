@@ -216,7 +216,6 @@ class EpochClock(QuietProgress):
     """
 
     def __init__(self) -> None:
-        """Starts at 0."""
         self._start = time.perf_counter()
         self.ends: defaultdict[Trial, list[float]] = defaultdict(list)
 

@@ -110,7 +110,6 @@ class NetworkRecipe:
         raise AttributeError(f"recipe has no field {name!r}; {advice}")
 
     def __repr__(self) -> str:
-        """The fields that can be read."""
         values = (f"{name}={getattr(self._recipe, name)!r}" for name in NETWORK_FIELDS)
         return f"NetworkRecipe({', '.join(values)})"
 

@@ -42,7 +42,6 @@ class OwnValues(Mapping[str, Any]):
         return deepcopy(value)  # the next network is built of the same values
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any value of TOML
-        """The value of a key that is a name."""
         if name.startswith("__"):  # Python asks for these by itself
             raise AttributeError(name)
         try:
@@ -51,11 +50,9 @@ class OwnValues(Mapping[str, Any]):
             raise AttributeError(self._unknown(name)) from None
 
     def __iter__(self) -> Iterator[str]:
-        """The keys."""
         return iter(self._values)
 
     def __len__(self) -> int:
-        """The number of keys."""
         return len(self._values)
 
     def __repr__(self) -> str:
