@@ -66,33 +66,25 @@ def auroc(y_true: Array, probabilities: Array) -> float:
     """The area under the ROC curve: of class 1 where there are two, else one-vs-rest, macro."""
     from sklearn.metrics import roc_auc_score
 
-    if y_true.ndim == 2:
-        return _mean_of_labels(roc_auc_score, y_true, probabilities)
-    if not _has_every_class(y_true, probabilities):
-        return math.nan
-    columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    return _mean([roc_auc_score(y_true == c, probabilities[:, c]) for c in columns])
+    return _mean_of_ranked(roc_auc_score, y_true, probabilities)
 
 
 def average_precision(y_true: Array, probabilities: Array) -> float:
     """The average precision: of class 1 where there are two, else one-vs-rest, macro."""
     from sklearn.metrics import average_precision_score
 
+    return _mean_of_ranked(average_precision_score, y_true, probabilities)
+
+
+def _mean_of_ranked(score: _OfColumn, y_true: Array, probabilities: Array) -> float:
+    """The mean over labels or classes; NaN where one applies to no example, or to all."""
     if y_true.ndim == 2:
-        return _mean_of_labels(average_precision_score, y_true, probabilities)
-    if not _has_every_class(y_true, probabilities):
+        return _mean_of_columns(score, y_true, probabilities) if _varies(y_true) else math.nan
+    classes = int(probabilities.shape[1])
+    if not len(np.unique(y_true)) == classes > 1:
         return math.nan
-    columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    return _mean([average_precision_score(y_true == c, probabilities[:, c]) for c in columns])
-
-
-def _has_every_class(y_true: Array, probabilities: Array) -> bool:
-    return len(np.unique(y_true)) == int(probabilities.shape[1]) > 1
-
-
-def _mean_of_labels(score: _OfColumn, y_true: Array, probabilities: Array) -> float:
-    """The mean over labels; NaN where one applies to no example, or to all."""
-    return _mean_of_columns(score, y_true, probabilities) if _varies(y_true) else math.nan
+    columns = [1] if classes == 2 else range(classes)
+    return _mean([score(y_true == c, probabilities[:, c]) for c in columns])
 
 
 def _mean_of_columns(score: _OfColumn, y_true: Array, predicted: Array) -> float:
