@@ -1,7 +1,10 @@
 """Trials and studies to store, made up, and what it means that two of them are the same."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,14 @@ from stepladder.trials.trial import (
 )
 
 DATASET = "d" * 64
+
+
+def altered(path: Path, *statements: str) -> None:
+    """Changes an SQLite file behind the store's back."""
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
 
 
 def trial(replicate: int = 0, **changes: Any) -> Trial:

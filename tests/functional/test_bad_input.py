@@ -5,27 +5,21 @@ import sqlite3
 import numpy as np
 import pytest
 
-from stepladder.cli import main
-
 BASE = "[base]\nhidden = [4]\n"
 
 
 @pytest.fixture
-def refused(place, monkeypatch, capsys):
+def refused(place, in_process):
     """Runs a command that must be refused, in the study's folder; returns its message."""
-    monkeypatch.chdir(place)
 
     def run(*words):
         before = sorted(place.rglob("*"))
-        monkeypatch.setattr("sys.argv", ["stepladder", *words])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        captured = capsys.readouterr()
-        assert ended.value.code == 2, captured.err
-        assert captured.out == ""
-        assert "Traceback" not in captured.err
+        code, out, err = in_process(*words)
+        assert code == 2, err
+        assert out == ""
+        assert "Traceback" not in err
         assert sorted(place.rglob("*")) == before
-        return captured.err
+        return err
 
     return run
 

@@ -1,14 +1,12 @@
 """What may be opened, what is refused, and that what is refused is left as it was."""
 
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stored_samples import assert_same, record, result
+from stored_samples import altered, assert_same, record, result
 
 from stepladder.errors import StoreError
 from stepladder.store import open_store
@@ -21,13 +19,6 @@ def _python(code, *arguments):
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.strip()
-
-
-def _sqlite(path, *statements):
-    with closing(sqlite3.connect(path)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
 
 
 def _refused(path, match, **options):
@@ -85,7 +76,7 @@ def test_in_memory_each_store_is_its_own(address, tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [b"", None], ids=["empty file", "database without tables"])
 def test_what_is_empty_becomes_a_store(path, content):
     if content is None:
-        _sqlite(path, "CREATE TABLE t (a)", "DROP TABLE t")
+        altered(path, "CREATE TABLE t (a)", "DROP TABLE t")
     else:
         path.write_bytes(content)
     with open_store(path) as store:
@@ -120,7 +111,7 @@ def test_truncated_store_is_refused(path, share):
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_database_of_another_program_is_refused(path, mode):
-    _sqlite(
+    altered(
         path,
         f"PRAGMA journal_mode={mode}",
         "CREATE TABLE alembic_version (version_num)",
@@ -132,14 +123,14 @@ def test_database_of_another_program_is_refused(path, mode):
 
 def test_store_of_a_newer_stepladder_is_refused(path):
     open_store(path).close()
-    _sqlite(path, "UPDATE stepladder_version SET version_num = '0999'")
+    altered(path, "UPDATE stepladder_version SET version_num = '0999'")
     _refused(path, "a schema up to .*, found 0999; upgrade stepladder")
 
 
 def test_store_of_a_newer_stepladder_tells_which_one(path):
     with open_store(path) as store:
         store.put_study(record(versions={"stepladder": "9.1"}))
-    _sqlite(path, "UPDATE stepladder_version SET version_num = '0999'")
+    altered(path, "UPDATE stepladder_version SET version_num = '0999'")
     _refused(path, r"found 0999; install .*: pip install 'stepladder>=9\.1', or name another")
 
 
@@ -152,7 +143,7 @@ def test_store_of_a_newer_stepladder_tells_which_one(path):
 )
 def test_store_with_parts_missing_is_refused(path, statement, match):
     open_store(path).close()
-    _sqlite(path, statement)
+    altered(path, statement)
     _refused(path, match)
 
 
@@ -163,7 +154,7 @@ def test_missing_store_is_not_made_unless_asked(path):
 
 
 def test_database_without_tables_is_not_made_a_store_unless_asked(path):
-    _sqlite(path, "CREATE TABLE t (a)", "DROP TABLE t")
+    altered(path, "CREATE TABLE t (a)", "DROP TABLE t")
     _refused(path, "found a database without tables", create=False)
 
 

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from stored_samples import (
     DATASET,
+    altered,
     assert_same,
     diverged,
     judgement,
@@ -57,13 +58,6 @@ def content(url):
             )
             for table in (trials, epochs, probes, studies, looks, judgements)
         }
-
-
-def altered(path, *statements):
-    with closing(sqlite3.connect(path)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
 
 
 def checked(path):
