@@ -76,7 +76,7 @@ def test_confounds_are_named_and_many_are_counted(dataset):
 
 
 def test_a_change_that_is_not_the_catalogues_is_said(dataset):
-    own = [{"name": "Dropout", "change": {"dropout": 0.5}}, {"name": "L2", "change": {"l2": 0.0001}},
+    own = [{"name": "Dropout", "change": {"dropout": 0.5}}, {"name": "L2", "change": {"l2": 1e-4}},
            {"name": "mine", "change": {"momentum": 0.9}}]  # fmt: skip
     study = Study(name="s", base=BASE, validation=10, techniques=own, design="one_at_a_time")
     (line,) = said(study, dataset)
