@@ -80,8 +80,8 @@ def gallery(pages: Mapping[str, str]) -> str:
         parts.append(f"```\n{table_of(block_of(pages[name]))}\n```\n")
         if has_picture:
             parts.append(
-                f"![What each technique of {study.name} is worth, with intervals]"
-                f"({PICTURES}/{name}.svg)\n"
+                f'<img alt="What each technique of {study.name} is worth, with intervals" '
+                f'src="{PICTURES}/{name}.svg" width="500">\n'
             )
     return "\n".join([*parts, OTHERS.strip("\n")]).replace("\n\n\n", "\n\n") + "\n"
 

@@ -70,6 +70,8 @@ def test_a_page_says_how_it_is_run_and_shows_every_arm(name):
     assert "stepladder run study.toml --allow-code\n" in text
     for arm in Study.load(EXAMPLES / name / "study.toml").arms:
         assert re.search(rf"^{re.escape(arm.name)} {{2,}}", text, re.MULTILINE), arm.name
+    printed = text.partition("## What it prints")[2]
+    assert re.search("^[▲▼?] ", printed, re.MULTILINE).start() < printed.index("───")
 
 
 @pytest.mark.parametrize(
