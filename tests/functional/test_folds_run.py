@@ -77,8 +77,11 @@ def test_folds_give_the_same_table_whatever_trains_them_and_in_how_many_runs(ste
 @pytest.mark.slow
 def test_more_repeats_train_only_what_is_new(stepladder, declare):
     study = declare("more", [], "", FOLDS)
-    assert stepladder("run", study, "--set", "splits.repeats=1").returncode == 0
-    done = stepladder("run", study, "--explain")
+    first = stepladder("run", study, "--set", "splits.repeats=1")
+    assert first.returncode == 0
+    command = "run runs/more --set splits.repeats=2"
+    assert f"Next:    stepladder {command}\n" in first.stderr
+    done = stepladder(*command.split(), "--explain")
     assert done.returncode == 0, done.stderr
     assert "Trained 6 trials" in done.stderr
     assert "corrected t test at a level of its own" in " ".join(done.stdout.split())

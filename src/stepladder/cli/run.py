@@ -144,11 +144,14 @@ def _what_next(
         return
     asked, arms = finished.results.study, finished.results.arms
     is_open = any(arm.effect and arm.effect.verdict == "not enough replicates" for arm in arms)
-    if is_open and not asked.adaptive and not asked.overlap:  # more folds bring no new data
+    more = ["--replicates", str(2 * asked.replicates)]
+    if asked.overlap:
+        more = ["--set", f"splits.repeats={2 * asked.splits.repeats}"]
+    if is_open and not asked.adaptive and not (asked.overlap and asked.is_forward):
         has_code = bool(asked.model_files) or asked.trainer is not None
         words = [study] if has_code else [str(finished.folder)]
         words += ["--out", str(out)] if has_code and out is not None else []
-        words += ["--replicates", str(2 * asked.replicates)]
+        words += more
         words += ["--allow-code"] if has_code else []
         yield f"Next:    stepladder run {shlex.join(words)}"
 

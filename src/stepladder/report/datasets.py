@@ -124,7 +124,7 @@ def table_by_dataset(over: OverDatasets) -> Table:
     digits = measure_over(over).digits
     rows = [
         (printable(arm.name), printable(data), _effect_cell(effect, digits),
-         verdict_text(effect.verdict, over.delta))
+         _verdict_there(effect, over.delta))
         for arm in over.arms
         for data, effect in arm.by_dataset.items()
     ]  # fmt: skip
@@ -133,6 +133,12 @@ def table_by_dataset(over: OverDatasets) -> Table:
     columns = (Column("arm", most=NAME_LENGTH), Column("data set", most=NAME_LENGTH),
                Column("effect", "decimal"), *words("verdict"))  # fmt: skip
     return Table("Data set by data set", columns, tuple(rows[:MOST_ROWS]), note)
+
+
+def _verdict_there(effect: Effect, delta: float | None) -> str:
+    """The verdict of a data set, whose replicates may be those of folds."""
+    is_open = effect.verdict == "not enough replicates"
+    return "open" if is_open else verdict_text(effect.verdict, delta)
 
 
 def notes_over(over: OverDatasets) -> Iterator[str]:
@@ -301,7 +307,7 @@ def _forest(arm: ArmOverDatasets, shown: Measure, noun: str, place: int) -> Plot
     ends = None if arm.prediction is None else (arm.prediction.low, arm.prediction.high)
     bar = partial(_bar, shown=shown, against=arm.compared_with or "")
     bars = (
-        *(bar(data, effect, verdict_text(effect.verdict, shown.delta))
+        *(bar(data, effect, _verdict_there(effect, shown.delta))
           for data, effect in arm.by_dataset.items()),
         replace(bar(ALL, arm.effect, verdict_text(arm.verdict, shown.delta)), images=ends),
     )  # fmt: skip

@@ -354,6 +354,7 @@ def _power(results: Results) -> str:
     text = (
         f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided. That is no "
         "sign that they make no difference."
+        f" {wording.repeats_note(results)}".rstrip()
     )
     plans = [(name, effect.plan) for name, effect in open_ if effect.plan is not None]
     if not plans:

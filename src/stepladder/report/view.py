@@ -139,6 +139,7 @@ class Row:
         reported: the published figure in percent, or "".
         notes: sentences on what went wrong or is missing.
         digits: decimals of the effect.
+        more: what settles an open verdict; see `wording.what_settles`.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Row:
     reported: str
     notes: tuple[str, ...]
     digits: int = 2
+    more: str = "replicates"
 
     @property
     def effect(self) -> FormattedNumber | None:
@@ -180,7 +182,9 @@ class Row:
         """The verdict in words, or ""."""
         if self.judged is None:
             return ""
-        return UNTOLD if self.judged.reason else effect_verdict(self.judged, self.delta)
+        if self.judged.reason:
+            return UNTOLD
+        return effect_verdict(self.judged, self.delta, self.more)
 
     @property
     def p(self) -> str:
@@ -471,6 +475,7 @@ def _row(results: Results, index: int) -> Row:
         digits=shown.digits,
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results, shown),
+        more=wording.what_settles(results.study),
     )
 
 
@@ -507,6 +512,6 @@ def _notes(result: ArmResult, planned: int, results: Results, shown: Measure) ->
         notes.append(
             f"effect with diverged replicates at the {shown.name} of {guess}: "
             f"{FormattedNumber.points(guessing).text}, "
-            f"{effect_verdict(guessing, shown.delta)}"
+            f"{effect_verdict(guessing, shown.delta, wording.what_settles(results.study))}"
         )
     return tuple(notes)

@@ -21,6 +21,7 @@ from stepladder.statistics.results import (
 from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
+from stepladder.study.study import Study
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈",
          "not worse beyond δ": "≳", "not enough replicates": "?",
@@ -135,14 +136,42 @@ def duration(seconds: float) -> str:
     return f"{whole // 1440} d" + (f" {whole % 1440 // 60} h" if whole % 1440 // 60 else "")
 
 
-def verdict_text(verdict: str, delta: float | None) -> str:
-    """A verdict with the study's δ, in percentage points, in the place of its letter."""
+def what_settles(study: Study) -> str:
+    """What there must be more of, so that an open comparison gets a verdict.
+
+    Replicates of folds are repeats of these; blocks of time cannot be dealt out again.
+    """
+    if not study.overlap:
+        return "replicates"
+    return "folds" if study.is_forward else "repeats"
+
+
+def repeats_note(results: Results) -> str:
+    """What more repeats of the folds are worth; empty where replicates are none."""
+    study = results.study
+    if what_settles(study) != "repeats":
+        return ""
+    return (
+        f"More repeats, such as splits.repeats = {2 * study.splits.repeats}, narrow the intervals, "
+        f"but less and less: they bring no new {results.noun}s."
+    )
+
+
+def verdict_text(verdict: str, delta: float | None, more: str = "replicates") -> str:
+    """A verdict with the study's δ, in percentage points, in the place of its letter.
+
+    Args:
+        verdict: as JSON has it.
+        delta: percentage points; None where there are none.
+        more: what settles an open one; see `what_settles`.
+    """
+    verdict = verdict.replace("replicates", more)
     return verdict if delta is None else verdict.replace("δ", f"{delta:g}")
 
 
-def effect_verdict(effect: Effect, delta: float | None) -> str:
+def effect_verdict(effect: Effect, delta: float | None, more: str = "replicates") -> str:
     """The verdict of an effect in words: one that is certain and does not matter says so."""
-    text = verdict_text(effect.verdict, delta)
+    text = verdict_text(effect.verdict, delta, more)
     if effect.verdict in ("helps", "hurts") and effect.is_small(delta):
         return f"{text}, by less than {delta:g}"
     return text
@@ -354,7 +383,8 @@ def verdict_clauses(results: Results, *, is_brief: bool = False) -> dict[Verdict
     if results.readout is not None:
         measure, of = f"{measure} averaged over {combinations_of(results.readout)}", "techniques"
     measure += tuning_condition(results)
-    return _clauses(judged_effects(results), shown, measure, of, is_brief=is_brief)
+    over = what_settles(results.study)
+    return _clauses(judged_effects(results), shown, measure, of, over, is_brief)
 
 
 def _clauses(
@@ -449,7 +479,7 @@ def undecided(results: Results) -> str:
     if not count:
         return ""
     pairs = plural(len(effects), "comparison")
-    return f"{count:,} of {pairs} of two arms need more replicates"
+    return f"{count:,} of {pairs} of two arms need more {what_settles(results.study)}"
 
 
 def points(delta: float) -> str:
@@ -518,8 +548,8 @@ def new_images_note(noun: str) -> str:
 
 def footnotes(results: Results) -> tuple[str, ...]:
     """What the intervals speak for, how verdicts are reached, what the design leaves open."""
-    writers = (interval_note, baseline_note, verdict_note, ladder_note, rate_note, tuning_note,
-               adaptive_note, judgement_note, looks_note)  # fmt: skip
+    writers = (interval_note, repeats_note, baseline_note, verdict_note, ladder_note, rate_note,
+               tuning_note, adaptive_note, judgement_note, looks_note)  # fmt: skip
     return tuple(filter(None, (write(results) for write in writers)))
 
 
@@ -748,7 +778,8 @@ def judgement_note(results: Results) -> str:
             f"{_later_test(results)}, so that all judgements together are wrong in at most 5 % of "
             "studies."
         )
-        differs = [f"{truncate(name, 40)}: {verdict_text(effect.first_verdict, shown.delta)}"
+        more = what_settles(results.study)
+        differs = [f"{truncate(name, 40)}: {verdict_text(effect.first_verdict, shown.delta, more)}"
                    for name, effect in judged_effects(results)
                    if effect.first_verdict is not None]  # fmt: skip
         if differs:
@@ -852,7 +883,8 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
         del words["Recipe"], words["Log-odds"]
     if any(arm.effect is not None for arm in results.arms):
         shown = measure_of(results)
-        words |= _COMPARED
+        words |= {verdict_text(word, None, what_settles(results.study)): text
+                  for word, text in _COMPARED.items()}  # fmt: skip
         if not shown.is_accuracy:
             words["Effect"] = words["Effect"].replace("test accuracy", shown.on("test"))
         if not shown.metric.is_fraction:

@@ -289,6 +289,9 @@ def load_toml(
         if path == "replicates" and value != "auto":  # a number takes the place of a most
             values.pop("most_replicates", None)
         _set_key(values, path, value)
+    are_folds_set = any(path.startswith("splits.") for path in settings)
+    if are_folds_set and "folds" in values["splits"] and "replicates" not in settings:
+        values.pop("replicates", None)  # which follow from the folds
     _check_keys_of_training(make, values, source)
     try:
         return make(**_resolve_paths(values, folder or Path.cwd()))

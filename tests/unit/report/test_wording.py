@@ -18,6 +18,7 @@ from example_results import (
 from stepladder.report import wording
 from stepladder.report.figures import figures_of
 from stepladder.report.html import as_html
+from stepladder.report.json import as_json
 from stepladder.report.markdown import to_markdown
 from stepladder.report.summary import report_document
 from stepladder.report.tables import measure_tables
@@ -334,6 +335,24 @@ def test_footnotes_say_what_the_figures_speak_for(results, said):
 )
 def test_footnotes_claim_nothing_that_does_not_hold(results, unsaid):
     assert unsaid not in notes(results)
+
+
+def test_folds_are_repeated_where_replicates_cannot_be_added():
+    results = mnist_results()
+    folds = {"splits": {"kind": "k-fold", "folds": 5}}
+    results = replace(results, study=results.study.changed(folds), arms=tuple(
+        replace(arm, effect=arm.effect and replace(arm.effect, plan=None))
+        for arm in results.arms
+    ))  # fmt: skip
+    texts = [as_text(results, 200), as_text(results, 200, explain=False), as_html(results),
+             to_markdown(report_document(results))]  # fmt: skip
+    for text in texts:
+        assert "not enough repeats" in text
+        assert "need more repeats" in re.sub(r"<[^>]+>", "", text)
+        assert re.findall("(?:enough|more) replicates", text) == []
+    for text in (texts[0], texts[3]):
+        assert "More repeats, such as splits.repeats = 2, narrow the intervals" in text
+    assert '"not enough replicates"' in as_json(results), "a code, which never changes"
 
 
 def test_the_subtitle_counts_what_there_is():

@@ -215,8 +215,8 @@ def _caption(forest: Forest, results: Results) -> str:
     caption = (
         f"Effect of each arm on {shown.on('test')}.{lower} Thick line: 95 % interval{spans}; "
         f"{f'thin: for new test {examples} too, where known; ' if thin else ''}small dots below: "
-        f"single replicates.{strip if forest.strip_note else ''} A hollow mark: not enough "
-        f"replicates.{forest.scale_note}"
+        f"single replicates.{strip if forest.strip_note else ''} A hollow mark: not settled."
+        f"{forest.scale_note}"
     )
     if any(len(bar.differences) > MOST_DOTS for bar in forest.shown):
         caption += f" Of many replicates {MOST_DOTS} are drawn, evenly over their range."
@@ -359,7 +359,7 @@ def _ladder_caption(rungs: Sequence[Rung], results: Results) -> str:
     caption = (
         f"Test {shown.name}{of} with its 95 % t interval over replicates; a dotted "
         "line leads from the arm that each is compared with. At the right: the effect of the step, "
-        "▲ helps, ▼ hurts, ≈ no difference that matters, ? not enough replicates."
+        "▲ helps, ▼ hurts, ≈ no difference that matters, ? not settled."
     )
     if any(rung.reported is not None for rung in rungs):
         caption += " Open diamonds: the reported figures, which are of other trainings."
