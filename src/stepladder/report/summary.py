@@ -449,7 +449,7 @@ def report_document(results: Results) -> Document:
     return Document(view.title, view.subtitle, view.status, (
         Sentences(answer(results), "marked"),
         view.arm_table(PAGE),
-        fine(view.comparison, view.reported),
+        fine(view.comparison, view.uneven, view.reported),
         Sentences(tuple(notes), "indented", "Diagnosis"),
         Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
                   "indented", "What is not known"),

@@ -259,6 +259,7 @@ class View:
         readout: what a factorial says of its techniques, right below the main table.
         warnings: what makes the figures less than they seem; they are footnotes too.
         also: the metrics that the study records beside the judged one.
+        uneven: what the commonest class alone reaches, where that is much.
     """
 
     title: str
@@ -279,6 +280,7 @@ class View:
     readout: tuple[Table, ...] = ()
     warnings: tuple[str, ...] = ()
     also: tuple[Table, ...] = ()
+    uneven: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -371,7 +373,7 @@ class View:
             Sentences(self.answers, "marked"),
             Sentences(tuple(notes), "indented"),
             Sentences(tuple(Sentence.of(text, kind="warning") for text in self.warnings), "marked"),
-            fine(self.comparison),
+            fine(self.comparison, self.uneven),
             self.arm_table(layout),
             *self.readout,
             *self.also,
@@ -435,6 +437,7 @@ def view_of(results: Results) -> View:
         ),
         warnings=results.warnings,
         also=also_tables(results),
+        uneven=wording.uneven_note(results),
         measure=shown.heading("test"),
         parts=_parts_known(rows) if study.trainer else ("train", "validation"),
         headings={part: shown.heading(part) for part in PARTS},

@@ -607,6 +607,19 @@ def baseline_note(results: Results) -> str:
     return f"{answer} has a {shown.on('test')} of {value} {unit}".rstrip() + "."
 
 
+_UNEVEN = 0.1
+"""Above 1/classes, a share of the commonest class beside which accuracies look better than they
+are."""
+
+
+def uneven_note(results: Results) -> str:
+    """What the commonest class reaches, where classes are so uneven that it must be seen."""
+    if len(results.classes) < 2 or (results.one_answer or 0) < 1 / len(results.classes) + _UNEVEN:
+        return ""
+    note = baseline_note(results)
+    return note if measure_of(results).is_accuracy else ""
+
+
 def verdict_note(results: Results) -> str:
     """How verdicts are reached; empty where there is none."""
     if all(result.effect is None for result in results.arms):

@@ -82,7 +82,7 @@ def folds_into_replicates(values: Mapping[str, Any]) -> Mapping[str, Any]:
         return values  # what is wrong is said by the key itself
     wanted, given = folds * repeats, values.get("replicates", folds * repeats)
     if given != wanted:
-        repeats = given // folds if type(given) is int and not given % folds else 2
+        repeats = given // folds if type(given) is int and given > 0 and not given % folds else 2
         advice = f"write splits.repeats = {repeats} in place of replicates"
         if given == "auto":
             advice = "replicates are not added one by one, as folds bring no new data; " + advice

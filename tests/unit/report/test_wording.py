@@ -355,6 +355,24 @@ def test_folds_are_repeated_where_replicates_cannot_be_added():
     assert '"not enough replicates"' in as_json(results), "a code, which never changes"
 
 
+@pytest.mark.parametrize(("share", "classes"), [(0.1135, 10), (0.599, 2), (None, 2), (0.9, 0)])
+def test_a_commonest_class_that_is_no_commoner_than_others_is_left_to_the_footnotes(share, classes):
+    results = replace(mnist_results(), one_answer=share, classes=tuple(map(str, range(classes))))
+    assert "commonest" not in as_text(results, explain=False)
+
+
+@pytest.mark.parametrize(("share", "classes"), [(0.76, 2), (0.6, 2), (0.205, 10)])
+def test_uneven_classes_are_told_right_above_the_table(share, classes):
+    results = replace(mnist_results(), one_answer=share, classes=tuple(map(str, range(classes))))
+    note = f"The commonest class alone reaches a test accuracy of {100 * share:.1f} %."
+    for text in (as_text(results, explain=False), as_text(results)):
+        assert text.count(note) == 1
+    assert as_text(results, explain=False).partition(f"{note}\n\n")[2].startswith("arm ")
+    assert note in to_markdown(report_document(results))
+    lower = results.study.changed({"metric": "macro_f1"})
+    assert "commonest" not in as_text(replace(results, study=lower), explain=False)
+
+
 def test_the_subtitle_counts_what_there_is():
     assert wording.subtitle(mnist_results()) == (
         "mnist: 54,000 train, 6,000 validation, 10,000 test · ladder of 7 arms · 5 replicates"
