@@ -26,9 +26,11 @@ class FrameFile:
 
     Attributes:
         path: what it is called.
+        kind: `parquet` or `arrow`.
         columns: names of its columns, in their order.
         decimal: the decimal mark of its texts.
         notes: what was taken for granted.
+        unfit: columns whose type cannot be read, and what they hold.
     """
 
     decimal = "."
@@ -37,6 +39,7 @@ class FrameFile:
     def __init__(self, frame: Any, name: str) -> None:  # noqa: ANN401 - of any library
         self.path, self._frame = Path(name), frame
         self.notes: list[str] = []
+        self.unfit: dict[str, str] = {}
         self.columns = list(map(str, frame.columns))
 
     def batches(self, names: Sequence[str]) -> Iterator[list[Any]]:
@@ -67,7 +70,7 @@ class FrameFile:
             ) from None
         if isinstance(array, pyarrow.ChunkedArray):
             array = array.combine_chunks()
-        check_type(self.path, name, array.type)
+        _check_type(self.path, name, array.type)
         return plain(array)
 
 
@@ -75,9 +78,11 @@ class ColumnarFile:
     """A table in a Parquet file or in an Arrow file (IPC or Feather).
 
     Attributes:
+        kind: `parquet` or `arrow`.
         columns: names of its columns, in their order.
         decimal: the decimal mark of its texts.
         notes: what was taken for granted.
+        unfit: columns whose type cannot be read, and what they hold.
     """
 
     decimal = "."
@@ -94,7 +99,7 @@ class ColumnarFile:
             DataError: if it is no such file, or is too large for the memory.
             OSError: if it cannot be opened.
         """
-        self.path, self._kind = path, kind
+        self.path, self.kind = path, kind
         self.notes: list[str] = []
         with self._open() as opened:
             if kind == "parquet":
@@ -104,6 +109,9 @@ class ColumnarFile:
             else:
                 self._schema = opened.schema
         self.columns = list(map(str, self._schema.names))
+        held = {name: _unfit(kind)
+                for name, kind in zip(self.columns, self._schema.types, strict=True)}  # fmt: skip
+        self.unfit = {name: what for name, what in held.items() if what}
 
     def batches(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """The rows of some columns, a block at a time: an array for each column.
@@ -125,7 +133,7 @@ class ColumnarFile:
         return f"row {row + 1}"
 
     def _raw_batches(self, opened: Any, names: Sequence[str]) -> Iterator[Any]:  # noqa: ANN401
-        if self._kind == "parquet":
+        if self.kind == "parquet":
             rows = max(1, _VALUES_AT_ONCE // len(names))
             yield from opened.iter_batches(rows, columns=list(names))
         elif hasattr(opened, "num_record_batches"):
@@ -146,7 +154,7 @@ class ColumnarFile:
                 if isinstance(error, DataError):
                     raise
                 found = " ".join(str(error).split())[:200] or type(error).__name__
-                name = "Parquet" if self._kind == "parquet" else "Arrow (IPC or Feather)"
+                name = "Parquet" if self.kind == "parquet" else "Arrow (IPC or Feather)"
                 raise DataError(
                     f"{self.path}: must be a complete {name} file, found one that cannot be read: "
                     f"{found}; save it again"
@@ -155,7 +163,7 @@ class ColumnarFile:
     def _opened(self, stream: Any) -> Any:  # noqa: ANN401
         import pyarrow
 
-        if self._kind == "parquet":
+        if self.kind == "parquet":
             from pyarrow import parquet
 
             return parquet.ParquetFile(stream)
@@ -169,20 +177,11 @@ class ColumnarFile:
     def _check(self, name: str) -> None:
         if self.columns.count(name) > 1:
             return  # told with the other names
-        check_type(self.path, name, self._schema.field(name).type)
+        _check_type(self.path, name, self._schema.field(name).type)
 
 
-def check_type(path: Path, name: str, kind: Any) -> None:  # noqa: ANN401 - a type of pyarrow
-    """Refuses a column whose type is neither of numbers nor of texts.
-
-    Args:
-        path: of the table, for messages.
-        name: of the column.
-        kind: its type.
-
-    Raises:
-        DataError: if it is another one.
-    """
+def _unfit(kind: Any) -> str:  # noqa: ANN401 - a type of pyarrow
+    """What a column of a type holds that is neither a number nor a text; empty for those."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -190,13 +189,18 @@ def check_type(path: Path, name: str, kind: Any) -> None:  # noqa: ANN401 - a ty
     fits = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean,
             types.is_string, types.is_large_string, types.is_null)  # fmt: skip
     if any(is_kind(kind) for is_kind in fits) or "string_view" in str(kind):
-        return
-    what = "dates or times" if types.is_temporal(kind) else str(kind)
-    ignore = f'ignore = ["{name}"] in dataset'
-    raise DataError(
-        f"{path}: must have numbers, booleans or texts in column {name!r}, found "
-        f"{what[:100]}; leave it out with {ignore}, or write columns of numbers made from it"
-    )
+        return ""
+    return "dates or times" if types.is_temporal(kind) else str(kind)[:100]
+
+
+def _check_type(path: Path, name: str, kind: Any) -> None:  # noqa: ANN401
+    """Refuses a column whose type is neither of numbers nor of texts."""
+    what = _unfit(kind)
+    if what:
+        raise DataError(
+            f"{path}: must have numbers, booleans or texts in column {name!r}, found {what}; leave "
+            f'it out with ignore = ["{name}"] in dataset, or write columns of numbers made from it'
+        )
 
 
 def unnamed_index(columns: Sequence[str]) -> list[str]:

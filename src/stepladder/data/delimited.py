@@ -67,6 +67,7 @@ class DelimitedFile:
         columns: names of its columns, in their order.
         decimal: the decimal mark.
         notes: what was taken for granted.
+        unfit: none, as each column is text.
     """
 
     is_typed = False
@@ -94,6 +95,7 @@ class DelimitedFile:
             OSError: if it cannot be opened.
         """
         self.path, self._header = path, header
+        self.unfit: dict[str, str] = {}
         with self._open() as stream:
             sample = stream.read(_SAMPLE)
             more = sample
@@ -217,6 +219,8 @@ class DelimitedFile:
                 '. Where commas are decimal marks too, save it with ";" between the cells; where '
                 "they belong to a text, quote that text"
             )
+        if self._header and self.columns[0].startswith("#"):
+            advice = "remove the lines above the names of the columns"
         than = "the header has" if self._header else "the first row has"
         return (
             f"{self.path}, line {line}: must have {len(self.columns)} cells as {than}, found "
@@ -299,9 +303,10 @@ class DelimitedFile:
     def _check_has_header(self, names: list[str], wanted: Wanted) -> None:
         """Refuses a first row that is an example."""
         numeric = sum(map(is_number, names))
-        looks_like_row = 2 * numeric >= len(names) and numeric
+        are_counted = len(names) > 2 and names == list(map(str, range(len(names))))  # by pandas
+        looks_like_row = 2 * numeric >= len(names) and numeric and not are_counted
         if looks_like_row and not set(wanted.labels) <= set(names):
-            raise DataError(
+            raise NoHeader(
                 f"{self.path}: must begin with a header row, found numbers in it: "
                 f"{', '.join(names[:5])}; write the names of the columns first, or header = false "
                 "and label = -1 for the last column, in dataset"
@@ -334,6 +339,10 @@ class DelimitedFile:
         if decimal is None and (self.decimal == "," or told):
             told.append(f"decimals by {self.decimal!r}")
         return [f"{self.path.name}: {', '.join(told)}"] if told else []
+
+
+class NoHeader(DataError):
+    """The first row holds numbers, as an example does."""
 
 
 class _Quoted(Exception):

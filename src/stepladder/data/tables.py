@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data.cells import (
+    MISSING,
     are_numbers,
     booleans,
     codes_of,
@@ -32,6 +34,7 @@ from stepladder.data.memory import check_memory
 from stepladder.data.rows import NO_KEYS, RowKeys, draw_test_rows
 from stepladder.data.splits import divide_by_keys
 from stepladder.errors import DataError
+from stepladder.files import name_in_list
 
 if TYPE_CHECKING:
     from stepladder.study.sources import TableDataset
@@ -54,6 +57,7 @@ class TableFile(Protocol):
     decimal: str
     notes: list[str]
     is_typed: bool
+    unfit: dict[str, str]
 
     def batches(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """The rows of some columns, a block at a time: an array for each column."""
@@ -93,6 +97,67 @@ def read_table(
     for part in ("train", "validation", "test"):
         reading.add(part)
     return reading.dataset(name)
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What a column holds, as the reader of inputs takes it.
+
+    Attributes:
+        name: of it.
+        kind: number, boolean or text; None where it holds nothing, or texts among numbers.
+        values: numbers, or codes of texts, of shape (rows,); NaN for missing ones.
+        unfit: why it can be no input, in a few words; empty where it can.
+    """
+
+    name: str
+    kind: str | None
+    values: _Float64
+    unfit: str
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether a row has no value."""
+        return bool(np.isnan(self.values).any())
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """The rows of each of its values, missing ones apart."""
+        counts: npt.NDArray[np.int64]
+        _, counts = np.unique(self.values[~np.isnan(self.values)], return_counts=True)
+        return counts
+
+
+def column_facts(file: TableFile) -> list[ColumnFacts]:
+    """What each column of a table holds, but for an index without a name.
+
+    Args:
+        file: the table, which is read once.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    index = _index_of(file)
+    _check_columns(file, Wanted(()), set(), "train")
+    columns = [_Input(name, file.is_typed) for name in file.columns
+               if name not in {*index, *file.unfit}]  # fmt: skip
+    values: dict[str, list[_Float64]] = {column.name: [] for column in columns}
+    unfit, rows = dict(file.unfit), 0
+    for arrays in file.batches(list(values)) if columns else ():
+        rows += len(arrays[0])
+        for column, array in zip(columns, arrays, strict=True):
+            if column.name not in unfit:
+                try:
+                    values[column.name].append(column.read(array, file.decimal, False))
+                except _Cell as cell:
+                    unfit[column.name] = f"{cell.found} where {cell.expected} is expected"
+    unread = np.full(rows, math.nan)
+    facts = {name: ColumnFacts(name, None, unread, what) for name, what in unfit.items()}
+    for column in columns:
+        if column.name not in unfit:
+            cells = np.concatenate([np.empty(0), *values.pop(column.name)])
+            facts[column.name] = ColumnFacts(column.name, column.kind, cells, column.unfit(rows))
+    return [facts[name] for name in file.columns if name not in index]
 
 
 class _Cell(Exception):
@@ -211,10 +276,23 @@ class _Input:
                    for text in distinct.dictionary.to_pylist()]  # fmt: skip
         return np.array([*numbers, math.nan])[codes_of(distinct)]
 
+    @property
+    def _has_dates(self) -> bool:
+        return bool(self.codes) and all(map(is_date, self.codes))
+
+    def unfit(self, rows: int) -> str:
+        """Why a column of so many rows can be no input, in a few words; empty where it can."""
+        if self._has_dates:
+            return "dates"
+        # A third, where `_text_encoder` asks for half: of the training rows, which are fewer.
+        if len(self.codes) > min(_MOST_CATEGORIES, rows // 3):
+            return "too many different texts"
+        return "" if self.kind else "no value"
+
     def _check_texts(self, array: _Array) -> None:
         """Refuses dates, and texts that are no categories."""
         ignore = f'leave the column out with ignore = ["{self.name}"] in dataset'
-        if self.codes and all(map(is_date, self.codes)):
+        if self._has_dates:
             text = next(iter(self.codes))
             row = without_missing(_texts(array)).to_pylist().index(text)
             raise _Cell(row, "a number or a category", f"the date or time {text!r}",
@@ -274,6 +352,7 @@ class _Reading:
         self._targets: list[tuple[str, npt.NDArray[Any]]] = []
         self._classes: dict[str, int] = {}
         self._notes: list[str] = []
+        self._done: dict[str, list[str]] = {}
         self._bytes = 0
         self._path = Path(source.path)
 
@@ -323,11 +402,9 @@ class _Reading:
 
     def _columns(self, file: TableFile, part: str) -> list[str]:
         """The columns to read: those of labels, then those of inputs."""
-        index = unnamed_index(file.columns)
+        index = _index_of(file)
         if index:
-            file.columns[:] = [name or _UNNAMED for name in file.columns]
-            name = index[0] or "without a name"
-            index = [name or _UNNAMED for name in index]
+            name = "without a name" if index[0] == _UNNAMED else index[0]
             self._notes.append(
                 f"{file.path.name}: the column {name} is taken for an index and left out"
             )
@@ -534,6 +611,12 @@ class _Reading:
         texts = dict(zip(self._classes, counts.tolist(), strict=True))
         names = class_names(self._path, texts, is_declared=self._source.task is not None,
                             is_drawn=self._source.test_share is not None)  # fmt: skip
+        gaps = [repr(name) for name in names if name in MISSING]
+        if gaps:
+            self._notes.append(
+                f"{self._path.name}: {list_names(gaps)} in the label column is a class of its own; "
+                "remove these rows if it stands for no label"
+            )
         number = np.empty(len(names), np.int32)
         number[[self._classes[text] for text in names]] = np.arange(len(names))
         return number[codes], names
@@ -548,6 +631,8 @@ class _Reading:
             learnt: rows from which categories and medians are learnt.
         """
         encoders = [self._encoder(place, learnt) for place in range(len(self._inputs))]
+        self._notes += [f"{self._path.name}: {what}: {_first_of(columns)}"
+                        for what, columns in self._done.items()]  # fmt: skip
         is_bytes = all(encoder.is_bytes for encoder in encoders)
         kind = np.uint8 if is_bytes else np.float32
         columns = tuple(name for encoder in encoders for name in encoder.names)
@@ -574,9 +659,7 @@ class _Reading:
     def _encoder(self, place: int, learnt: _Rows) -> _Encoder:
         column = self._inputs[place]
         if column.kind == "boolean" and not column.is_typed:
-            self._notes.append(
-                f"{self._path.name}: true and false of column {column.name!r} are 1 and 0"
-            )
+            self._tell("true and false are 1 and 0", name_in_list(column.name))
         if column.kind != "text" and not column.has_missing:
             return _Encoder((column.name,), column.is_whole or column.kind == "boolean")
         values = np.concatenate([block.inputs[:, place] for block in self._blocks])
@@ -592,12 +675,14 @@ class _Reading:
         median = np.float32(np.median(given))
         has_indicator = self._source.indicator and len(given) < len(values)
         names = (column.name, f"{column.name} is missing")[: 1 + has_indicator]
-        self._notes.append(
-            f"{self._path.name}: missing values of column {column.name!r} are replaced by the "
-            f"median of the training part, {median:g}"
-        )
+        self._tell("missing values become the median of the training part",
+                   f"{name_in_list(column.name)} {median:g}")  # fmt: skip
         is_whole = column.is_whole and float(median).is_integer()
         return _Encoder(names, is_whole, median=median)
+
+    def _tell(self, what: str, column: str) -> None:
+        """Keeps what is done with a column: one note has all columns of which it is true."""
+        self._done.setdefault(what, []).append(column)
 
     def _text_encoder(
         self, column: _Input, values: npt.NDArray[Any], is_trained: _Rows
@@ -619,22 +704,24 @@ class _Reading:
         is_index = self._source.categories == "index"
         places = np.zeros(len(column.codes), np.int64)
         places[[column.codes[text] for text in names]] = np.arange(1, len(names) + 1)
-        how = f"numbers from 1 to {len(names)}" if is_index else "one column each"
-        self._notes.append(
-            f"{self._path.name}: the texts of column {column.name!r} are {len(names)} categories, "
-            f"{how}"
-        )
+        self._tell("each text becomes a number from 1" if is_index
+                   else "each text becomes a column of 0 and 1",
+                   f"{name_in_list(column.name)} ({len(names)})")  # fmt: skip
         if unseen:
-            self._notes.append(
-                f"{self._path.name}: no training row has {list_names(unseen)} in column "
-                f"{column.name!r}; it is {'0' if is_index else 'none of the categories'}"
-            )
+            self._tell(f"texts of no training row become {'0' if is_index else 'no category'}",
+                       f"{_first_of(unseen)} of {name_in_list(column.name)}")  # fmt: skip
         return _Encoder(
             (column.name,) if is_index else tuple(f"{column.name}={text}" for text in names),
             is_bytes=True, places=places, missing=missing, is_index=is_index,
         )  # fmt: skip
 
 
+def _first_of(columns: list[str]) -> str:
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return ", ".join(columns[:_SHOWN]) + more
+
+
+_SHOWN = 4
 _PARTS = ("train", "validation", "test")
 _UNNAMED = "\0"  # a name that no file has
 
@@ -689,6 +776,13 @@ def _missing(column: _Input, array: _Array, values: _Float64) -> _Cell:
         repr("" if found is None else found if isinstance(found, str) else str(found)),
         'write one, remove the row, or write impute = "median" in dataset',
     )
+
+
+def _index_of(file: TableFile) -> list[str]:
+    """The columns of an index without a name, the first of which gets one."""
+    index = unnamed_index(file.columns)
+    file.columns[:1] = [name or _UNNAMED for name in file.columns[:1]]
+    return [name or _UNNAMED for name in index]
 
 
 def _check_columns(file: TableFile, wanted: Wanted, left_out: set[str], part: str) -> None:

@@ -112,7 +112,7 @@ def test_texts_and_gaps_of_a_frame_are_those_of_its_csv_file(tmp_path, library):
     assert made.columns == ("size", "size is missing", "colour=blue", "colour=green",
                             "colour=red", "is_new")  # fmt: skip
     assert made.fingerprint == load(TableDataset(csv=str(file), **how)).fingerprint
-    assert any("3 categories" in note for note in made.notes)
+    assert any("colour (3)" in note for note in made.notes)
 
 
 def test_two_frames_are_two_parts():

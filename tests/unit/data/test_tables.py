@@ -186,18 +186,41 @@ def test_texts_become_columns_as_scikit_learn_makes_them(tmp_path):
     index = read(tmp_path, MIXED, categories="index")
     assert index.columns == ("c", "n")
     np.testing.assert_array_equal(index.x_train[:, 0], 1 + made.x_train[:, :3].argmax(axis=1))
-    assert made.notes == ("t.csv: the texts of column 'c' are 3 categories, one column each",)
+    assert made.notes == ("t.csv: each text becomes a column of 0 and 1: c (3)",)
 
 
 def test_categories_are_those_of_the_training_rows(tmp_path):
     test = write(tmp_path, "c,n,y\nviolet,1,p\nred,2,q\n", "test.csv")
     made = read(tmp_path, MIXED, test=test)
     assert made.x_test.tolist() == [[0, 0, 0, 1], [0, 0, 1, 2]]
-    assert made.notes[1] == (
-        "t.csv: no training row has 'violet' in column 'c'; it is none of the categories"
-    )
+    assert made.notes[1] == "t.csv: texts of no training row become no category: 'violet' of c"
     made = read(tmp_path, MIXED, test=test, categories="index")
     assert made.x_test.tolist() == [[0, 1], [3, 2]]
+
+
+def test_a_note_has_all_columns_of_which_it_is_true(tmp_path):
+    rows = [[*"rs", *("NA" if line == place else f"{line}.5" for place in range(6)), "pq"[line % 2]]
+            for line in range(24)]  # fmt: skip
+    test = write(tmp_path, "c,d,a,b,e,f,g,h,y\nr,s,0,0,0,0,0,0,p\n", "test.csv")
+    text = "c,d,a,b,e,f,g,h,y\n" + "\n".join(map(",".join, rows))
+    assert read(tmp_path, text, test=test, impute="median").notes == (
+        "t.csv: each text becomes a column of 0 and 1: c (1), d (1)",
+        "t.csv: missing values become the median of the training part: a 12.5, b 12.5, e 12.5, "
+        "f 12.5 and 2 more",
+    )
+
+
+def test_a_class_whose_name_stands_for_no_value_is_told(tmp_path):
+    made = read(tmp_path, "a,y\n" + "1.5,NA\n2.5,b\n" * 10)
+    assert made.class_names == ("NA", "b")
+    assert made.notes[0].startswith("t.csv: 'NA' in the label column is a class of its own")
+
+
+def test_columns_that_pandas_counts_are_a_header(tmp_path):
+    text = "0,1,2\n" + "1.5,2,p\n2.5,3,q\n" * 10
+    assert read(tmp_path, text, label="2").columns == ("0", "1")
+    with pytest.raises(DataError, match="label column 'y', found the columns 0, 1, 2"):
+        read(tmp_path, text)
 
 
 def test_booleans_are_0_and_1(tmp_path):
@@ -205,7 +228,7 @@ def test_booleans_are_0_and_1(tmp_path):
                                for i in range(24))  # fmt: skip
     made = read(tmp_path, text)
     assert made.x_train[:, 0].tolist() == (1 - made.y_train).tolist()
-    assert made.notes == ("t.csv: true and false of column 'b' are 1 and 0",)
+    assert made.notes == ("t.csv: true and false are 1 and 0: b",)
 
 
 @pytest.mark.parametrize("cell", ["", "NA", "NaN", "nan", "null", "None", "?", " "])
