@@ -20,10 +20,14 @@ from stepladder.errors import InputError
     help="Write a study of the built-in networks on a table, a .npz file or a folder of images.",
 )  # fmt: skip
 @click.option(
+    "--label", metavar="COLUMN",
+    help="The column of the table that holds the label [a guess, which is said].",
+)  # fmt: skip
+@click.option(
     "--into", "folder", type=PLACE, default=Path(), metavar="FOLDER",
     help="Where to write [this folder].",
 )  # fmt: skip
-def init(template: str, dataset: str | None, folder: Path) -> None:
+def init(template: str, dataset: str | None, label: str | None, folder: Path) -> None:
     """Writes a study that runs at once, to change into your own.
 
     Writes study.toml, and train.py where the study trains by code of your own. Nothing is
@@ -38,8 +42,13 @@ def init(template: str, dataset: str | None, folder: Path) -> None:
             "one of --template and --dataset must be given, found both; a dataset has a study of "
             "its own: leave --template out"
         )
+    if label is not None and dataset is None:
+        raise InputError(
+            f"--label must stand beside --dataset, found --label {label} alone; name the table "
+            "with --dataset FILE"
+        )
     if dataset is not None:
-        project = projects.from_dataset(dataset, folder)
+        project = projects.from_dataset(dataset, folder, label)
     else:
         project = projects.from_template(projects.check_template(template), folder)
     click.echo(f"Wrote {' and '.join(map(str, project.files))}.")

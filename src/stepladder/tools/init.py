@@ -1,8 +1,8 @@
 """Starts a project: a study, and a script where the study trains by code of the user's own."""
 
 import json
-import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -13,12 +13,12 @@ import numpy as np
 
 from stepladder.data import Dataset, load
 from stepladder.data.columnar import ColumnarFile
-from stepladder.data.delimited import DelimitedFile, Wanted
-from stepladder.data.tables import TableFile
+from stepladder.data.dataset import list_names
+from stepladder.data.delimited import DelimitedFile, NoHeader, Wanted
+from stepladder.data.tables import ColumnFacts, TableFile, column_facts
 from stepladder.errors import DataError, InputError, OutputError
 from stepladder.files import atomic_write, name_in_list, validate_path
 from stepladder.study.loading import BUILT_IN_DATASETS
-from stepladder.study.scoring import Task
 from stepladder.study.sources import (
     DatasetSource,
     NpzDataset,
@@ -28,7 +28,8 @@ from stepladder.study.sources import (
 )
 
 STUDY = "study.toml"
-LABELS = ("label", "target", "class", "y")
+LABELS = ("label", "target", "class", "y", "outcome", "species", "diagnosis", "survived", "quality",
+          "price")  # fmt: skip
 """Names of the column that is learnt; the first that a table has, whatever their case."""
 
 _CHANGES = {
@@ -83,23 +84,26 @@ def from_template(template: str, folder: Path) -> Project:
     return Project(files, (), _command(files), change)
 
 
-def from_dataset(data: str, folder: Path) -> Project:
+def from_dataset(data: str, folder: Path, label: str | None = None) -> Project:
     """Writes a study of the built-in networks on a dataset.
 
-    The label of a table is guessed by its column's name, and what is to be learnt by its
-    values; the notes tell both.
+    The label of a table is guessed by its column's name and place, what is to be learnt by its
+    values, and which columns teach nothing; the notes tell all of it.
 
     Args:
         data: a table (CSV, Parquet, Arrow), a `.npz` file, or a folder of images or IDX files.
         folder: where to; it is made where it is missing.
+        label: the column of a table that holds the label; guessed when None.
 
     Raises:
-        DataError: if the dataset cannot be read; nothing is written.
+        DataError: if the dataset cannot be read, or has no such column; nothing is written.
         OutputError: if there is a study, or none can be written.
     """
     path = validate_path(data, "--dataset")
     _check_new([STUDY], folder)
-    source, dataset, notes = _source_of(path)
+    source, dataset, notes = _source_of(path, label)
+    if label is None and isinstance(source, TableDataset):
+        notes += (f"Another label: remove {folder / STUDY}, and add --label COLUMN.",)
     notes = (_size_note(dataset), *notes)
     place = data if source in BUILT_IN_DATASETS else os.path.relpath(path, folder)
     text = _study_text(source, dataset, place)
@@ -135,11 +139,17 @@ _READERS = {".xlsx": "read_excel", ".json": "read_json"}
 _Found = tuple[DatasetSource, Dataset, tuple[str, ...]]
 
 
-def _source_of(path: Path) -> _Found:
+def _source_of(path: Path, label: str | None) -> _Found:
     """How a study names a dataset, what it holds, and what was guessed of it."""
-    suffix, key = path.suffix.lower(), table_key(path)
+    suffix = path.suffix.lower()
+    key = table_key(path) or ("csv" if suffix in (".txt", ".data", ".dat") else None)
     if key is not None and path.is_file():
-        return _table_source(path, key)
+        return _table_source(path, key, label)
+    if label is not None:
+        raise InputError(
+            f"--label must name a column of a table, found --dataset {str(path)!r}, which is none; "
+            "leave --label out"
+        )
     if suffix == ".npz" and path.is_file():
         return _npz_source(path)
     if suffix in _READERS and path.is_file():
@@ -152,72 +162,172 @@ def _source_of(path: Path) -> _Found:
     return str(path), load(str(path)), ()
 
 
-def _table_source(path: Path, key: str) -> _Found:
-    header, first = True, ""
+def _table_source(path: Path, key: str, asked: str | None) -> _Found:
+    header = True
     try:
-        label, reason, values = _guess_label(path, key, header)
-    except DataError as error:
-        if "header = false" not in str(error):
-            raise
-        header, first = False, " The first row is taken for an example: columns are numbered."
-        label, reason, values = _guess_label(path, key, header)
-    is_measured = _is_measured(values)
-    task: Task | None = "regression" if is_measured else None
-    what = "numbers, a regression" if is_measured else f"{len(set(values)):,} classes"
-    notes: tuple[str, ...] = (
-        f"The label is the column {name_in_list(label)} ({reason}): {what}.{first}",
-    )
-    values_of: dict[str, Any] = {
-        key: str(path), "label": label if header else -1, "test_share": 0.2, "task": task,
-        "header": header,
+        file = _open(path, key, header)
+    except NoHeader:
+        header = False
+        file = _open(path, key, header)
+    columns = column_facts(file)
+    rows = max((len(column.values) for column in columns), default=0)
+    if rows < _FEWEST_ROWS:
+        raise DataError(
+            f"{path}: must have {_FEWEST_ROWS} rows or more below its header, for training, "
+            f"validation and test, found {rows}; add examples"
+        )
+    left_out = {column.name: why for column in columns if (why := _why_no_input(column))}
+    label, reason = _named(path, columns, asked) if asked else _guess(columns, left_out)
+    left_out.pop(label.name, None)
+    inputs = [column for column in columns if column is not label]
+    if all(column.name in left_out for column in inputs):  # row numbers are better than nothing
+        left_out = {column.name: column.unfit for column in inputs if column.unfit}
+    if inputs and len(left_out) == len(inputs):
+        raise DataError(
+            f"{path}: must have a column to learn the label {label.name!r} from, found only "
+            f"{_by_reason(left_out)}; add columns of numbers made from these, such as the month "
+            "of a date or the length of a text, or name another label with --label"
+        )
+    _check_has_label(file, label)
+    is_measured = _is_measured(label)
+    has_gaps = any(column.has_missing for column in inputs if column.name not in left_out)
+    place = -1 if label is columns[-1] else label.name
+    values: dict[str, Any] = {
+        key: str(path), "label": label.name if header else int(place), "test_share": 0.2,
+        "task": "regression" if is_measured else None, "header": header,
+        "ignore": tuple(left_out), "impute": "median" if has_gaps else None,
     }  # fmt: skip
-    source = TableDataset(**values_of)
-    try:
-        return source, load(source), notes
-    except DataError as error:
-        if "impute" not in str(error):
-            raise
-    source = source.changed({"impute": "median"})
-    notes += ("Missing values are replaced by medians of the training rows.",)
-    return source, load(source), notes
+    source = TableDataset(**values)
+    dataset = load(source)
+    what = "numbers, a regression" if is_measured else f"{len(dataset.class_names):,} classes"
+    first = "" if header else " The first row is taken for an example: columns are numbered."
+    notes = [f"The label is the column {name_in_list(label.name)} ({reason}): {what}.{first}"]
+    if left_out:
+        notes.append(f"Left out with ignore: {_by_reason(left_out)}.")
+    if has_gaps:
+        notes.append(
+            "Missing numbers become medians of the training rows, missing texts a category."
+        )
+    return source, dataset, tuple(notes)
 
 
-def _guess_label(path: Path, key: str, header: bool) -> tuple[str, str, list[str]]:
-    """The column that is learnt, why, and its cells."""
-    file: TableFile = (
-        DelimitedFile(path, Wanted((-1,)), header=header, separator=None, decimal=None)
-        if key == "csv"
-        else ColumnarFile(path, key)
+def _open(path: Path, key: str, header: bool) -> TableFile:
+    if key != "csv":
+        return ColumnarFile(path, key)
+    wanted = Wanted((-1,), has_numbers=True)  # any column may have a decimal mark
+    return DelimitedFile(path, wanted, header=header, separator=None, decimal=None)
+
+
+_ID = re.compile(r"(.*[\W_])?(?i:id|index|rownames|unnamed: \d+)|.*[a-z](Id|ID)")
+"""Names of columns that number the rows."""
+
+
+def _why_no_input(column: ColumnFacts) -> str:
+    """Why a column teaches nothing about other rows, in a few words; empty where it may."""
+    values, is_text = column.values, column.kind == "text"
+    if column.unfit:
+        return column.unfit
+    least, most = values.min(), values.max()  # NaN where a value is missing: a category of texts
+    if not is_text and column.has_missing:
+        least, most = np.nanmin(values), np.nanmax(values)
+    if least == most:
+        return "one value"
+    if is_text or (values != np.floor(values)).any() or len(column.counts) < len(values):
+        return ""
+    is_running = least in (0, 1) and most - least == len(values) - 1
+    return "numbers of the rows" if is_running or _ID.fullmatch(column.name) else ""
+
+
+def _by_reason(left_out: Mapping[str, str]) -> str:
+    """Columns by the reason why they are left out."""
+    return "; ".join(
+        f"{list_names([name for name in left_out if left_out[name] == why])} ({why})"
+        for why in dict.fromkeys(left_out.values())
     )
-    columns = [name for name in file.columns if name]
-    lower = [name.lower() for name in columns]
-    place = next((lower.index(name) for name in LABELS if name in lower), len(columns) - 1)
-    values = [str(value).strip() for (array,) in file.batches([columns[place]])
-              for value in array.to_pylist() if value is not None]  # fmt: skip
-    if file.decimal == ",":
-        values = [value.replace(",", ".") for value in values]
-    return columns[place], "by its name" if lower[place] in LABELS else "the last one", values
+
+
+def _named(path: Path, columns: Sequence[ColumnFacts], asked: str) -> tuple[ColumnFacts, str]:
+    """The column that is asked for."""
+    from stepladder.study.schema import did_you_mean
+
+    names = [column.name for column in columns]
+    if asked not in names:
+        advice = did_you_mean(asked, names, f"the columns are {list_names(names)}")
+        raise InputError(f"--label must name a column of {path}, found {asked!r}; {advice}")
+    return columns[names.index(asked)], "by --label"
+
+
+def _guess(columns: Sequence[ColumnFacts], left_out: Mapping[str, str]) -> tuple[ColumnFacts, str]:
+    """The column that is learnt, and why it is taken for that."""
+    fit = [column for column in columns if column.name not in left_out]
+    many = [column for column in columns
+            if column.kind != "number" and column.counts.min(initial=2) > 1]  # fmt: skip
+    by_name = {column.name.lower(): column for column in (*many, *fit)}
+    if len(columns) > 2 and "x" in by_name:
+        by_name.pop("y", None)  # both are a place
+    for name in LABELS:
+        if name in by_name:
+            return by_name[name], "by its name"
+    can_run = [column for column in fit if not column.has_missing
+               and (column.kind == "number" or column.counts.min() > 1)]  # fmt: skip
+    last = (can_run or fit or columns)[-1]
+    texts = [column for column in can_run if column.kind != "number" and _are_few(column)
+             and not _ID.fullmatch(column.name)]  # fmt: skip
+    if last not in texts and not (_are_few(last) and len(last.counts) == 2):
+        first = next((column for column in columns if not _ID.fullmatch(column.name)), last)
+        if first in texts:
+            return first, "the first one"
+        if len(texts) == 1 and not _is_measured(last):
+            return texts[0], "the only one of a few texts"
+    return last, "the last one" if last is columns[-1] else "the last one that fits"
+
+
+def _are_few(column: ColumnFacts) -> bool:
+    """Whether the values of a column may be classes: up to 20, in two rows or more each."""
+    counts = column.counts
+    return 2 <= len(counts) <= _MOST_CLASSES and bool(counts.min() > 1)
+
+
+def _check_has_label(file: TableFile, label: ColumnFacts) -> None:
+    """Refuses a label with gaps: a text such as NA may be a class, an empty cell is none."""
+    if not label.has_missing:
+        return
+    gaps = np.isnan(label.values)
+    is_text = label.kind != "number"
+    if is_text:
+        cells = [cell for (array,) in file.batches([label.name]) for cell in array.to_pylist()]
+        gaps = np.array([cell is None or not str(cell).strip() for cell in cells])
+    if not gaps.any():
+        return
+    name, path = label.name, file.path
+    kind = file.kind if isinstance(file, ColumnarFile) else "csv"
+    kind = "feather" if kind == "arrow" else kind
+    how = ', keep_default_na=False, na_values=""' if is_text and kind == "csv" else ""
+    if kind == "csv" and (file.notes or path.suffix.lower() != ".csv"):
+        how += f', sep=None, engine="python", decimal="{file.decimal}"'
+    raise DataError(
+        f"{path}: the label {name!r} must be in every row, found {gaps.sum():,} of {len(gaps):,} "
+        f"rows without; leave those out with pandas.read_{kind}({str(path)!r}{how})"
+        f".dropna(subset=[{name!r}]).to_csv({path.stem + '-labelled.csv'!r}, index=False), or name "
+        "another column with --label"
+    )
 
 
 _MOST_CLASSES = 20
 
 
-def _is_measured(values: Sequence[str]) -> bool:
+def _is_measured(label: ColumnFacts) -> bool:
     """Whether the cells of a label are measured numbers and no classes.
 
     Numbers with fractions are measured, and whole numbers of which there are many: more than 20,
-    and more than one for each 20 rows.
-
-    Example:
-        >>> _is_measured(["0", "1", "1"]), _is_measured(["0.5", "1"]), _is_measured(["a", "b"])
-        (False, True, False)
+    and more than one for each 20 rows, or some in one row alone.
     """
-    try:
-        numbers = [float(value) for value in values]
-    except ValueError:
+    if label.kind != "number":
         return False
-    has_fractions = any(math.isfinite(value) and not value.is_integer() for value in numbers)
-    return has_fractions or len(set(numbers)) > max(_MOST_CLASSES, len(numbers) // 20)
+    counts, rows = label.counts, len(label.values)
+    has_fractions = bool((label.values != np.floor(label.values)).any())
+    is_rare = len(counts) > 2 and counts.min() == 1
+    return has_fractions or is_rare or len(counts) > max(_MOST_CLASSES, rows // 20)
 
 
 def _npz_source(path: Path) -> _Found:
@@ -239,7 +349,9 @@ def _npz_source(path: Path) -> _Found:
 
 def _size_note(dataset: Dataset) -> str:
     shape = " × ".join(map(str, dataset.input_shape))
-    inputs = f"{shape} columns" if len(dataset.input_shape) == 1 else f"shape {shape}"
+    inputs = f"inputs of shape {shape}"
+    if len(dataset.input_shape) == 1:
+        inputs = f"{shape} input{'s' if shape != '1' else ''}"
     return f"{len(dataset.x_train):,} training and {len(dataset.x_test):,} test examples, {inputs}."
 
 
@@ -280,6 +392,7 @@ def _study_text(source: DatasetSource, dataset: Dataset, path: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+_FEWEST_ROWS = 5
 _MOST_ROWS = 50_000
 _FEW_ROWS = 5_000
 
@@ -288,8 +401,7 @@ def _source_text(source: DatasetSource, path: str) -> str:
     if isinstance(source, str):
         return _quote(path)
     values = source.with_files(lambda _: path).model_dump(mode="json")
-    pairs = (f"{key} = {_quote(value) if isinstance(value, str) else json.dumps(value)}"
-             for key, value in values.items())  # fmt: skip
+    pairs = (f"{key} = {_quote(value)}" for key, value in values.items())
     return f"{{ {', '.join(pairs)} }}"
 
 
@@ -305,8 +417,8 @@ def _metric_lines(dataset: Dataset) -> list[str]:
     return ['metric = "accuracy"', f"delta = {least}".ljust(32) + "# points that do not matter"]
 
 
-def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _quote(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_template(template: str) -> str:
