@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from stepladder.data import Dataset
@@ -235,17 +236,12 @@ def _judge_pairs(
     shown = [name for name, other in pairs if has_any[name] and has_any[other]]
     if not shown:
         return {}, None
-    occasion = history.occasion()
-    judged, state = effects_over_time(
-        scores, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored,
-        claim=study.claim, folds=folds_of(study),
+    judge_now = partial(
+        effects_over_time, pairs=pairs, occasion=history.occasion(), delta=study.delta,
+        metric=study.judged, stored=stored, claim=study.claim, folds=folds_of(study),
     )  # fmt: skip
-    chance = judged
-    if guessing != scores:
-        chance, _ = effects_over_time(
-            guessing, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored,
-            claim=study.claim, folds=folds_of(study),
-        )  # fmt: skip
+    judged, state = judge_now(scores)
+    chance = judged if guessing == scores else judge_now(guessing)[0]
     told = {
         name: replace(judged[name], at_chance=chance[name])
         if chance[name].pairs > judged[name].pairs else judged[name]
