@@ -326,6 +326,14 @@ def test_data_that_cannot_be_read_leave_nothing(name, content, said, in_process,
     assert not (place / "new").exists()
 
 
+def test_a_set_of_another_library_keeps_its_name(in_process, place):
+    code, out, err = in_process("init", "--dataset", "sklearn:diabetes", "--into", "new")
+    assert (code, err) == (0, "")
+    assert "Change: dataset: your data;" in out
+    study = Study.load(place / "new" / "study.toml")
+    assert (study.dataset.name, study.metric.name) == ("sklearn:diabetes", "rmse")
+
+
 @given(columns=some.lists(some.text(min_size=1, max_size=5), min_size=2, max_size=3, unique=True))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_columns_are_called_the_study_can_be_read(columns, tmp_path_factory):

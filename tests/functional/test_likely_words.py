@@ -38,6 +38,8 @@ def test_results_without_a_folder_are_those_of_the_newest(made_up, in_process, p
         (["results", "nothing"], "found no folder 'nothing'; run a study first"),
         (["run", "runs"], "a folder without study.toml"),
         (["run", "nothing.csv"], "found no file 'nothing.csv'"),
+        (["run", "iris"], "that is a dataset: `stepladder init --dataset sklearn:iris` writes"),
+        (["run", "openml:credit-g"], "`stepladder init --dataset openml:credit-g` writes"),
         (["reproduce", "runs/small"], "found a folder; name the file of the table"),
         (["run", "quick", "--set", "learning_rate=0.1"], "write base.learning_rate\n"),
         (["run", "quick", "--set", "lr=0.1"], "did you mean 'base.learning_rate'?"),
@@ -62,11 +64,9 @@ def test_results_without_a_folder_are_those_of_the_newest(made_up, in_process, p
         (["run", "quick", "--n-jobs", "3"], "did you mean --workers?"),
         (["run", "quick", "--gpu"], "No such option '--gpu'\n"),
         (["run", "quick", "--set", "trials=3"], "write search.trials\n"),
-        (["run", "quick", "--set", "dataset=fashion-mnist"], "fashion_mnist.load_data()"),
+        (["run", "quick", "--set", "dataset=fashion-mnist"], 'dataset = "keras:fashion_mnist" for'),
         (["run", "quick", "--set", "dataset=digits2"], "check the path\n"),
-        (["run", "quick", "--set", "dataset=iris"], 'csv = "iris.csv", label = "target"'),
-        (["run", "quick", "--set", "dataset=diabetes"], 'test_share = 0.2, task = "regression" }'),
-        (["run", "quick", "--set", "dataset=california_housing"], 'npz", task = "regression" }'),
+        (["run", "quick", "--set", "dataset=iris"], 'dataset = "sklearn:iris" for'),
     ],
 )
 def test_the_answer_names_what_was_meant(words, said, made_up, in_process):

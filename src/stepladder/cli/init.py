@@ -17,7 +17,8 @@ from stepladder.errors import InputError
 )  # fmt: skip
 @click.option(
     "--dataset", metavar="FILE",
-    help="Write a study of the built-in networks on a table, a .npz file or a folder of images.",
+    help="Write a study of the built-in networks on a table, a .npz file, a folder of images or a "
+    "set of another library, such as sklearn:iris.",
 )  # fmt: skip
 @click.option(
     "--label", metavar="COLUMN",

@@ -25,7 +25,7 @@ from stepladder.study.schema import (
     own_errors,
     toml_key,
 )
-from stepladder.study.sources import FILE_KEYS, is_set_name, table_key
+from stepladder.study.sources import FILE_KEYS, is_set_name, set_called, table_key
 from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
@@ -320,6 +320,11 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
             advice = f"that is a published table: `stepladder reproduce {source}`"
         elif str(source) in BUILT_IN_STUDIES:
             advice = f"that is a study: `stepladder run {source}`"
+        elif dataset := set_called(str(source)):
+            advice = (
+                f"that is a dataset: `stepladder init --dataset {shlex.quote(dataset)}` writes a "
+                "study for it"
+            )
         raise StudyError(
             f"must be a {what} file or a built-in {what} "
             f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"

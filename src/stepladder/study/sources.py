@@ -358,6 +358,8 @@ def set_called(name: str) -> str:
         >>> set_called("iris"), set_called("Fashion-MNIST"), set_called("leaves")
         ('sklearn:iris', 'keras:fashion_mnist', '')
     """
+    if is_set_name(name):
+        return name
     plain = name.lower().replace("-", "_")
     return next((f"{library}:{plain}" for library, sets in SETS.items() if plain in sets), "")
 

@@ -23,6 +23,7 @@ from stepladder.study.sources import (
     DatasetSource,
     NpzDataset,
     TableDataset,
+    is_set_name,
     short_name,
     table_key,
 )
@@ -105,10 +106,12 @@ def from_dataset(data: str, folder: Path, label: str | None = None) -> Project:
     if label is None and isinstance(source, TableDataset):
         notes += (f"Another label: remove {folder / STUDY}, and add --label COLUMN.",)
     notes = (_size_note(dataset), *notes)
-    place = data if source in BUILT_IN_DATASETS else os.path.relpath(path, folder)
+    is_name = source in BUILT_IN_DATASETS or is_set_name(data)
+    place = data if is_name else os.path.relpath(path, folder)
     text = _study_text(source, dataset, place)
     files = _write({STUDY: text}, folder)
-    change = "dataset: its label, task and test_share; [base] and [[technique]]: what is compared."
+    keys = "its label, task and test_share" if isinstance(source, TableDataset) else "your data"
+    change = f"dataset: {keys}; [base] and [[technique]]: what is compared."
     return Project(files, notes, _command(files), change)
 
 
