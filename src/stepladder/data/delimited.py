@@ -302,9 +302,10 @@ class DelimitedFile:
 
     def _check_has_header(self, names: list[str], wanted: Wanted) -> None:
         """Refuses a first row that is an example."""
-        numeric = sum(map(is_number, names))
-        are_counted = len(names) > 2 and names == list(map(str, range(len(names))))  # by pandas
-        looks_like_row = 2 * numeric >= len(names) and numeric and not are_counted
+        numeric = [name for name in names if is_number(name)]
+        are_counted = len(numeric) > 2 and numeric == list(map(str, range(len(numeric))))
+        # Columns of a frame that was made from an array are called 0, 1, 2, …
+        looks_like_row = 2 * len(numeric) >= len(names) and numeric and not are_counted
         if looks_like_row and not set(wanted.labels) <= set(names):
             raise NoHeader(
                 f"{self.path}: must begin with a header row, found numbers in it: "

@@ -221,6 +221,9 @@ def test_columns_that_pandas_counts_are_a_header(tmp_path):
     assert read(tmp_path, text, label="2").columns == ("0", "1")
     with pytest.raises(DataError, match="label column 'y', found the columns 0, 1, 2"):
         read(tmp_path, text)
+    text = "0,1,2,kind\n" + "1.5,2,3,p\n2.5,3,4,q\n" * 10
+    with pytest.raises(DataError, match="label column 'y', found the columns 0, 1, 2, kind"):
+        read(tmp_path, text)
 
 
 def test_booleans_are_0_and_1(tmp_path):
