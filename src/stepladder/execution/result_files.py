@@ -44,6 +44,7 @@ def write_outcome(folder: Path, outcome: Outcome) -> Path:
 
     Example:
         >>> import tempfile
+        >>> from stepladder.study.recipe import Recipe
         >>> trial = Trial(Recipe(hidden=[3]), "data", 10, seed=0, replicate=0)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = write_outcome(Path(folder), TrialFailure(trial, "it failed"))
@@ -100,6 +101,7 @@ def trial_of(declared: Mapping[str, Any]) -> Trial:
         ValueError, KeyError, TypeError: if nothing is described by it.
 
     Example:
+        >>> from stepladder.study.recipe import Recipe
         >>> trial = Trial(Recipe(hidden=[3]), "data", 10, seed=0, replicate=0)
         >>> trial_of(trial.declared).id == trial.id
         True
