@@ -12,10 +12,81 @@
     │   └── WorkerError       a training process died or reported a failure
     └── Detached              no failure: all is queued, and workers train without the driver
 
-A message says three things: what was expected, what was found, what to do.
+A message says three things: what was expected, what was found, what to do. It is written with the
+options of the command; whoever called a function reads the names of its arguments.
 """
 
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+_VALUE = (  # after a space: quoted, one of a few names, a placeholder, an address, pair or file
+    r"'[^']*'|(?:slurm|spool|ray|dask|fit)\b(?!:)|[A-Z]+\b(?!=)|[\w-]+(?:://|[=./])[^\s;`)]*\w"
+)
+_ARGUMENTS = (
+    "against|arm|chance|claim|columns|delta|engine|epochs|executor|metric|out|overlap|pilot"
+    "|replicates|resources|set|store|to|unit|workers"
+)
+_FLAGS = {
+    "allow-code": "allow_code=True",
+    "anytime": "anytime=True",
+    "ensemble": "ensemble=True",
+    "fail-fast": "fail_fast=True",
+    "final": "final=True",
+    "lower-is-better": 'direction="minimize"',
+    "higher-is-better": 'direction="maximize"',
+}
+_OPTION = re.compile(
+    rf"`(?!--)[^`]*`|(?<![\w-])--(?:({'|'.join(_FLAGS)})|({_ARGUMENTS}))(?![\w=-])(?: ({_VALUE}))?"
+)
+"""An option with its value; what else stands between backticks is a whole command."""
+
+
+def in_python(text: str) -> str:
+    """A text with the arguments of functions in the place of the command's options.
+
+    Example:
+        >>> in_python("choose another folder with --out, or add --allow-code")
+        'choose another folder with out=, or add allow_code=True'
+        >>> in_python("name it with --store URL; write --columns arm=A,score=acc --executor ray")
+        'name it with store=URL; write columns={"arm": A, "score": "acc"} executor="ray"'
+    """
+    return _OPTION.sub(_argument, text)
+
+
+def _argument(found: re.Match[str]) -> str:
+    flag, name, value = found.groups()
+    if flag:
+        return _FLAGS[flag] + (f" {value}" if value else "")
+    if name:
+        return f"{'changes' if name == 'set' else name}={_literal(value) if value else ''}"
+    return found[0]
+
+
+def _literal(value: str) -> str:
+    """What follows an option, as Python writes it; a placeholder stays one."""
+    value = value.strip("'")
+    if re.fullmatch(r"[A-Z]+|\d+|[\[{].*", value):
+        return value
+    if re.match(r"[\w.]+=", value):
+        pairs = (pair.partition("=") for pair in re.split(r",(?=\w+=)", value))
+        return f"{{{', '.join(f'{json.dumps(key)}: {_literal(one)}' for key, _, one in pairs)}}}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+_speaks_command = False
+
+
+@contextmanager
+def as_command() -> Iterator[None]:
+    """Errors name the options of the command as long as this is open."""
+    global _speaks_command
+    _speaks_command = True
+    try:
+        yield
+    finally:
+        _speaks_command = False
 
 
 class StepladderError(Exception):
@@ -24,9 +95,20 @@ class StepladderError(Exception):
     Example:
         >>> StepladderError.exit_code, InputError.exit_code
         (1, 2)
+        >>> str(StepladderError("name another folder with --out"))
+        'name another folder with out='
     """
 
     exit_code = 1
+
+    @property
+    def text(self) -> str:
+        """The message with the options of the command."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        """The message in the words of whoever asked: the command, or a program in Python."""
+        return self.text if _speaks_command else in_python(self.text)
 
 
 class InputError(StepladderError, ValueError):
@@ -66,7 +148,8 @@ class StudyError(InputError):
         self.source = source
         super().__init__(self.problems, source)
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
         """One problem on one line; several under a heading that counts them."""
         where = f" in {self.source}" if self.source else ""
         if len(self.problems) == 1:

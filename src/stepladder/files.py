@@ -247,7 +247,7 @@ def validate_path(path: str | Path, what: str) -> Path:
     Example:
         >>> validate_path("a" * 300, "--out")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        stepladder.errors.InputError: --out must be a path that can be looked up, found ...
+        stepladder.errors.InputError: out= must be a path that can be looked up, found ...
     """
     place = existing = Path(path)
     try:

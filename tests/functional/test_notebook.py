@@ -76,8 +76,8 @@ def test_progress_is_drawn_again_at_most_twice_a_second(jupyter):
     clock.pass_by(1)
     progress.note("careful & slow")
     assert len(handle.shown) == 2
-    progress.note("ask for more with --replicates and read it with --dry-run")
-    assert "more with replicates and read it with dry_run" in progress.to_html()
+    progress.note("ask for more with --replicates and read it with --store")
+    assert "more with replicates= and read it with store=" in progress.to_html()
     view = progress.to_html()
     assert f"{len(trials)} of {len(trials)}" in view
     assert "75.00" in view

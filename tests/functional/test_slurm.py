@@ -89,7 +89,10 @@ def test_an_option_that_sbatch_refuses_is_told_in_its_words(stepladder, slurm):
     done = stepladder(*study(2), "--executor", "slurm", "--workers", "2", "--slurm",
                       "partition=none", **slurm.environment)  # fmt: skip
     assert done.returncode == 2
-    assert "found: sbatch: error: invalid partition specified: none; see --slurm" in done.stderr
+    assert (
+        "found: sbatch: error: invalid partition specified: none; correct the options of sbatch"
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
     assert not (stepladder.folder / RUN).exists()
 

@@ -15,7 +15,7 @@ from stepladder.cli.options import EXPLAIN, PLACE, STORE, WORKERS, Commands, for
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search, variance
 from stepladder.cli.worker import worker
-from stepladder.errors import LeftRunning, StepladderError
+from stepladder.errors import LeftRunning, StepladderError, as_command
 from stepladder.files import shorten, without_password
 from stepladder.version import __version__
 
@@ -155,6 +155,11 @@ def restore_help(group: click.Group) -> None:
 
 def main() -> NoReturn:
     """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    with as_command():
+        _main()
+
+
+def _main() -> NoReturn:
     streams.tolerate()
     if sys.flags.optimize >= 2:
         restore_help(command)

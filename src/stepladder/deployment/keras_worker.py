@@ -43,7 +43,7 @@ def main() -> None:
             with _bounded_memory(_check_sizes(header["file"])):
                 model = keras.saving.load_model(header["file"], compile=False, safe_mode=True)
     except StepladderError as error:  # it explains itself
-        send(outbox, {"kind": "refused", "message": str(error)})
+        send(outbox, {"kind": "refused", "message": error.text})
         return
     except Exception as error:  # whatever a file or a user's code makes of Keras
         send(outbox, {"kind": "refused", "message": _one_line(error)})

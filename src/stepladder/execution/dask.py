@@ -106,7 +106,7 @@ class DaskExecutor(FuturesExecutor):
             if known and most < share:
                 raise InputError(
                     f"--resources gpus={share:g} needs a Dask worker that offers as much, found "
-                    f"{most:g} at most; start workers with --resources GPU=1"
+                    f"{most:g} at most; start workers with `dask worker --resources GPU=1`"
                 )
 
     @property

@@ -290,7 +290,7 @@ def needs_package(extra: str, package: str) -> None:
     Example:
         >>> needs_package("ray", "no_such_one")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        stepladder.errors.InputError: --executor ray needs the package no_such_one, found ...
+        stepladder.errors.InputError: executor="ray" needs the package no_such_one, found ...
     """
     if importlib.util.find_spec(package) is None:
         raise InputError(

@@ -220,7 +220,7 @@ class SlurmExecutor(SpoolExecutor):
         if not shutil.which("sbatch"):
             raise InputError(
                 "--executor slurm must find the commands of Slurm, found no sbatch on PATH; run it "
-                "where jobs are submitted, or see --print-job"
+                "where jobs are submitted"
             )
         if settings.workers is None:
             raise InputError(
@@ -266,7 +266,9 @@ class SlurmExecutor(SpoolExecutor):
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         if done.returncode:
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            raise InputError(f"sbatch must take the job, found: {said}; see --slurm")
+            raise InputError(
+                f"sbatch must take the job, found: {said}; correct the options of sbatch"
+            )
         number = done.stdout.strip().partition(";")[0]
         self._spool.write(self._file, {"jobs": [*self._numbers(), number]})
 

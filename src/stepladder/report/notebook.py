@@ -3,7 +3,6 @@
 import html
 import io
 import math
-import re
 import sys
 import time
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.text import Text
 
+from stepladder.errors import in_python
 from stepladder.execution.progress import Progress, RunAnnouncement
 from stepladder.report.document import Table, words
 from stepladder.report.progress import Clock, TallyProgress, announcement
@@ -23,14 +23,6 @@ WIDTH = 100  # columns of the view of a terminal
 _PRE = '<pre style="line-height:normal;overflow-x:auto">{code}</pre>'
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0;text-align:left"
 _CELL = "padding:.2em .8em .2em 0;border-bottom:1px solid #8884;text-align:left"
-
-
-_OPTION = re.compile(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)")
-
-
-def _argument(option: re.Match[str]) -> str:
-    """The argument of `run` that an option of the command is."""
-    return option[1].replace("-", "_")
 
 
 class Handle(Protocol):
@@ -131,7 +123,7 @@ class NotebookProgress(TallyProgress):
 
     def note(self, text: str) -> None:
         """Keeps a line above the bars; options in it have the names of Python's arguments."""
-        self._notes.append(printable(_OPTION.sub(_argument, text)))
+        self._notes.append(printable(in_python(text)))
         self._draw()
 
     def finish(self) -> None:

@@ -47,7 +47,7 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, Overflo
 """What is raised by a file that holds something else."""
 
 _LOCKED = (
-    "nobody has looked at its test figures; stepladder search --final does, or compare "
+    "nobody has looked at its test figures; `stepladder search --final` does, or compare "
     "--on validation"
 )
 
@@ -159,7 +159,7 @@ def entries_of_file(file: Path, part: DataPart) -> RunEntries:
         return _winner(saved, run, part) if "best" in saved else _arms(saved, run, part)
     except _UNREADABLE as error:
         raise InputError(
-            f"RUN must be the folder of a run, or a file that stepladder results --format json "
+            f"RUN must be the folder of a run, or a file that `stepladder results --format json` "
             f"printed, found the file {str(file)!r}, which is none ({type(error).__name__})"
         ) from None
 

@@ -304,21 +304,20 @@ def underpowered(study: Study) -> tuple[str, ...]:
     if count < 3:
         return (
             f"{count} {noun} of each arm: an effect cannot be distinguished from chance, and no "
-            f"verdict can be given. Ask for 5 or more with {_more_replicates(study)}.",
+            f"verdict can be given. Ask for 5 or more{_more_replicates(study)}.",
         )
     enough = next(n for n in range(count + 1, 1000) if _can_be_significant(n, family))
     effects = sum(technique.instead_of is None for technique in study.techniques)
     has_effects = bool(study.cells) and _can_be_significant(count, effects)
     main = f" Main effects, a family of {effects}, are judged separately." if has_effects else ""
     return (
-        f"{count} {noun} of each arm are too few for a verdict, helpful or harmful, on any "
-        f"comparison in a family of {family:,}, however large its effect; {enough} are enough. Ask "
-        f"for them with {_more_replicates(study)}.{main}",
+        f"{count} {noun} of each arm are too few for a verdict on any of {family:,} comparisons, "
+        f"however large its effect; {enough} are enough{_more_replicates(study)}.{main}",
     )
 
 
 def _more_replicates(study: Study) -> str:
-    return "splits.folds or splits.repeats" if study.overlap else "--replicates"
+    return ", by splits.folds or splits.repeats" if study.overlap else ""
 
 
 def _can_be_significant(replicates: int, comparisons: int) -> bool:
@@ -537,18 +536,17 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
         return
     raise InputError(
         f"this study runs Python code with your rights: {' and '.join(files)}, in each training "
-        "process; it must be allowed, found no permission. Read the file, then add --allow-code "
-        "to the command (allow_code=True in Python)"
+        "process; it must be allowed, found no permission. Read the file, then add --allow-code"
     )
 
 
 def _check_trainer_allowed(trainer: UserTrainer, allow_code: bool) -> None:
     if allow_code or trainer.is_callable:
         return
-    what = f"the command {' '.join(trainer.command)!r}" if trainer.command else trainer.name
+    what = f"the command `{' '.join(trainer.command)}`" if trainer.command else trainer.name
     files = ", ".join(f"{name} (SHA-256 {sha256[:16]}…)" for name, sha256 in trainer.sha256.items())
     raise InputError(
         f"this study runs code with your rights: {what}, once for each trial"
         f"{f', with {files}' if files else ''}; it must be allowed, found no permission. Read it, "
-        "then add --allow-code to the command (allow_code=True in Python)"
+        "then add --allow-code"
     )

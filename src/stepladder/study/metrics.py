@@ -22,10 +22,7 @@ _Array = npt.NDArray[Any]
 _Score = Callable[[_Array, _Array], float]
 _ScoreOfEach = Callable[[_Array, _Array], _Array]
 
-DIRECTION_OPTIONS = (
-    "lower or higher is better: --lower-is-better or --higher-is-better, in Python "
-    "direction='minimize' or 'maximize'"
-)
+DIRECTION_OPTIONS = "lower or higher is better: --lower-is-better or --higher-is-better"
 
 POINTS = "points"
 """The unit of differences between fractions: percentage points."""

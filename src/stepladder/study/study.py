@@ -166,7 +166,7 @@ class JudgedMetric(FrozenModel):
         try:
             self.found  # noqa: B018 - looked up once to find what is wrong
         except InputError as error:
-            text = str(error).removeprefix("metric ").replace(DIRECTION_OPTIONS, IN_A_STUDY)
+            text = error.text.removeprefix("metric ").replace(DIRECTION_OPTIONS, IN_A_STUDY)
             known = None if nearest(self.name, METRICS) else in_keras(self.name)
             raise ValueError(f"{text}. {known}" if known else text) from None
         return self

@@ -106,7 +106,7 @@ def main() -> None:
         failure: Message = {"kind": "failed", "message": f"{type(error).__name__}: {error}"}
         failure["trace"] = "".join(traceback.format_exception(error))
         if isinstance(error, StepladderError):  # it explains itself
-            failure |= {"message": str(error), "trace": ""}
+            failure |= {"message": error.text, "trace": ""}
         failure["is_input"] = isinstance(error, InputError)
         if isinstance(error, MemoryError):
             failure |= {"trace": "", "message": (

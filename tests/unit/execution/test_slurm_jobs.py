@@ -128,5 +128,5 @@ def test_what_is_no_option_is_refused(option):
 
 
 def test_jobs_must_be_limited(slurm, tmp_path):
-    with pytest.raises(InputError, match="needs --workers N"):
+    with pytest.raises(InputError, match="needs workers=N"):
         make(replace(SETTINGS, workers=None), tmp_path, "time=1")

@@ -87,13 +87,13 @@ def test_an_empty_score_is_left_out_and_nan_has_diverged(read):
 @pytest.mark.parametrize(
     ("text", "options", "expected"),
     [
-        (WANDB, {}, "without arm; name the columns: --columns arm=NAME"),
+        (WANDB, {}, 'without arm; name the columns: columns={"arm": NAME}'),
         (WANDB, {"columns": {"arm": "use_dropuot"}}, "did you mean 'use_dropout'"),
         (WANDB, {"columns": {"arms": "lr"}}, "found 'arms'; did you mean 'arm'"),
         ("a,b\n0.1,0.2\n", {}, "a wide table needs a column that numbers its rows"),
         ("arm,seed,f1,acc,auroc\na,0,1,1,1\n", {}, "found acc, auroc; name one"),
         ("arm,seed,score,score\na,0,1,1\n", {}, "found 'score' twice"),
-        ("arm,seed,score\na,0,.5\na,0,.5\n", {}, "or name other columns with --columns"),
+        ("arm,seed,score\na,0,.5\na,0,.5\n", {}, "or name other columns with columns="),
         ("arm,seed,score\na,0,0,97\n", {}, "line 2: must have 3 cells as the header has, found 4"),
         ("seed,a,b\n0,0.5,x\n1,.5,.5\n", {}, "without arm, score"),
         ("seed,a,b\n0,0.5,.5\n1,.5,x\n", {}, "line 3: score must be a number, found 'x'"),
@@ -121,7 +121,7 @@ LOSS = "arm,seed,{}\na,0,0.31\na,1,0.32\nb,0,0.25\nb,1,0.26\n"
     ],
 )  # fmt: skip
 def test_the_direction_is_asked_for_where_a_name_says_loss(heading, file, read):
-    with pytest.raises(InputError, match="--lower-is-better or --higher-is-better"):
+    with pytest.raises(InputError, match='direction="minimize" or direction="maximize"'):
         read(LOSS.format(heading), name=file)
     metric = read(LOSS.format(heading), name=file, direction="minimize").metric
     assert (metric.direction, metric.scale) == ("minimize", 1)
@@ -129,7 +129,7 @@ def test_the_direction_is_asked_for_where_a_name_says_loss(heading, file, read):
 
 def test_the_direction_is_asked_for_where_values_are_no_fractions(read):
     text = LOSS.format("score").replace("0.31", "2.31")
-    with pytest.raises(InputError, match=r"line 2.*--lower-is-better or --higher-is-better"):
+    with pytest.raises(InputError, match=r'line 2.*direction="minimize" or direction="maximize"'):
         read(text)
     assert read(text, direction="maximize").metric.scale == 1
     assert read(LOSS.format("score"), direction="maximize").metric.scale == 100

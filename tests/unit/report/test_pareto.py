@@ -179,7 +179,7 @@ def test_a_damaged_search_is_refused(tmp_path, content):
 def test_a_file_that_holds_no_results_is_refused(tmp_path, content):
     file = tmp_path / "results.json"
     file.write_bytes(content)
-    with pytest.raises(InputError, match="a file that stepladder results --format json"):
+    with pytest.raises(InputError, match="a file that `stepladder results --format json`"):
         entries_of_file(file, "test")
 
 

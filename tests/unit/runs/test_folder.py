@@ -39,7 +39,7 @@ def test_others_may_read_what_the_user_s_mask_lets_them(tmp_path):
 @pytest.mark.parametrize("content", [b'name = "other"', b"name = ", b"\xff\xfe", b""])
 def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, content):
     (tmp_path / "study.toml").write_bytes(content)
-    with pytest.raises(OutputError, match="choose another folder with --out"):
+    with pytest.raises(OutputError, match="choose another folder with out="):
         check(tmp_path, STUDY)
     assert (tmp_path / "study.toml").read_bytes() == content
 
@@ -171,5 +171,5 @@ def test_a_password_is_not_written_down(url, kept, tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"relative": 3}', '{"relative": "x"}'])
 def test_a_remembered_store_that_cannot_be_read_is_named(content, tmp_path):
     (tmp_path / "store.json").write_text(content)
-    with pytest.raises(StoreError, match="remove it and name the store with --store URL"):
+    with pytest.raises(StoreError, match="remove it and name the store with store=URL"):
         store_of(tmp_path)

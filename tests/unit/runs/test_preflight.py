@@ -314,7 +314,7 @@ def test_code_is_refused_with_what_would_run_and_how_to_allow_it(own):
     asked = own()
     with pytest.raises(InputError, match="with your rights") as refused:
         check_code_allowed(asked, allow_code=False)
-    for part in ("'build'", "'net.py'", "1 lines", asked.model.sha256, "--allow-code"):
+    for part in ("'build'", "'net.py'", "1 lines", asked.model.sha256, "allow_code=True"):
         assert part in str(refused.value)
     check_code_allowed(asked, allow_code=True)
     check_code_allowed(Study(name="s", base={"hidden": [3]}), allow_code=False)
@@ -421,7 +421,7 @@ def test_enough_replicates_and_single_arms_are_not_named():
 def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
     (line,) = underpowered(Study.load("mnist", {"design": "factorial"}))
     assert line.startswith("5 replicates of each arm are too few for a verdict")
-    assert "in a family of 32, however large its effect; 6 are enough" in line
+    assert "on any of 32 comparisons, however large its effect; 6 are enough" in line
     assert "Main effects, a family of 5, are judged separately" in line
     assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
 
