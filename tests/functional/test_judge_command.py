@@ -216,7 +216,7 @@ def test_no_difference_needs_a_delta_where_scores_are_no_fractions(judge):
     losses = csv_of({"a": [2.1, 2.2, 2.3, 2.2, 2.1], "b": [2.1, 2.2, 2.3, 2.2, 2.1]})
     code, out, _ = judge(losses, "--lower-is-better", "--explain")
     assert code == 0
-    assert "no difference without --delta" in " ".join(out.split())
+    assert "no difference without a delta" in " ".join(out.split())
     assert "not enough replicates" in out
     assert "makes no difference beyond 0.05 in the score" in " ".join(
         judge(losses, "--lower-is-better", "--delta", "0.05")[1].split()

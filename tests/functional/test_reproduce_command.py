@@ -153,7 +153,7 @@ def test_from_python(place, monkeypatch, table):
         (TABLE, ("--replicates", "0"), "replicates must be at least 1, found 0"),
         (TABLE, ("--replicates", "few"), "'few' is not a valid integer"),
         ("name = ", (), "must be TOML"),
-        (None, (), "must be a table file or a built-in table (mnist-original)"),
+        (None, (), "TABLE must be a file or built in (mnist-original)"),
     ],
 )
 def test_bad_input_is_one_message(in_process, table, place, text, words, said):

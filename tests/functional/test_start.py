@@ -55,6 +55,9 @@ def test_help_imports_nothing_heavy(words):
 
 
 def test_help_names_every_command_in_a_whole_sentence_and_run_first():
+    of_store = CliRunner().invoke(main.command, ["store", "--help"]).stdout
+    assert of_store.count(":\n") == 2, "options and commands; sections are those of all commands"
+    assert "Commands:\n  check " in of_store
     shown = CliRunner().invoke(main.command, ["--help"], terminal_width=100).stdout
     titles = re.findall(r"^(\w.*):$", shown, re.MULTILINE)
     assert titles == ["Options", *SECTIONS]

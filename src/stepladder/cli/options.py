@@ -28,10 +28,11 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands section by section, a whole sentence each."""
-        placed = {name for names in SECTIONS.values() for name in names}
+        sections = {"Commands": ()} if ctx.parent else SECTIONS
+        placed = {name for names in sections.values() for name in names}
         others = tuple(name for name in self.list_commands(ctx) if name not in placed)
-        *_, last = SECTIONS
-        for title, names in SECTIONS.items():
+        *_, last = sections
+        for title, names in sections.items():
             shown = (*names, *others) if title == last else names
             commands = ((name, self.get_command(ctx, name)) for name in shown)
             rows = [(name, command.get_short_help_str(limit=1000))
@@ -127,7 +128,8 @@ def newest_run() -> Path:
     runs = runs_below()
     if not runs:
         raise click.UsageError(f"name the folder of a run, found no run in {str(RUNS)!r}")
-    click.echo(f"{runs[0]}, the newest of {len(runs)} in {str(RUNS)!r}:", err=True)
+    which = f"the newest of {len(runs)}" if len(runs) > 1 else "the only run"
+    click.echo(f"{runs[0]}, {which} in {str(RUNS)!r}:", err=True)
     return runs[0]
 
 
@@ -157,8 +159,8 @@ _SLURM = click.option(
 _DETACH = click.option(
     "--detach",
     is_flag=True,
-    help="With --executor slurm or spool: queue everything and leave; the same command without it "
-    "takes results in.",
+    help="With --executor slurm or spool: queue everything and stop; the same command without it "
+    "collects the results.",
 )
 
 
@@ -178,7 +180,7 @@ _RESOURCES = click.option(
     "--resources",
     metavar="cores=N,gpus=X",
     callback=_resources,
-    help="What each training with --executor takes.",
+    help="Cores and GPUs of each training, with --executor.",
 )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--output", type=PLACE, metavar="FILE",
-    help="[RUN/report.html, or compare.html in the folder of the first run]",
+    help="File to write [RUN/report.html, or compare.html in the first run's folder].",
 )  # fmt: skip
 @OTHER_STORE
 def report(
@@ -112,7 +112,10 @@ def _write(text: str, output: Path | None) -> None:
 
 @click.command()
 @click.argument("runs", metavar="[RUN_OR_STORE]", default="runs")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", default=0,
+    help="Port of the page [any that is free].",
+)  # fmt: skip
 @OTHER_STORE
 def ui(runs: str, port: int, store: str | None) -> None:
     """Shows runs on a live page, on this machine only.
@@ -140,7 +143,9 @@ def ui(runs: str, port: int, store: str | None) -> None:
 )
 @click.option("--metric", metavar="NAME", help="What the scores are [the heading of their column].")
 @click.option("--lower-is-better", "is_lower", is_flag=True, help="For losses, errors and times.")
-@click.option("--higher-is-better", "is_higher", is_flag=True, help="For any other metric.")
+@click.option(
+    "--higher-is-better", "is_higher", is_flag=True, help="For accuracies, gains and other scores."
+)
 @click.option(
     "--unit", metavar="UNIT",
     help="Unit of the metric, such as ms; points: fractions in 0…1, shown in percent.",
@@ -196,7 +201,7 @@ def judge(
     """Judges scores of your own, from a table of text.
 
     Each row has an arm, a replicate and a score. A column for each arm, or for each replicate,
-    will do too. Rows of one replicate are compared in pairs across arms; where no replicate
+    is read too. Rows of one replicate are compared in pairs across arms; where no replicate
     matches, means are compared. With a column of data sets, arms are judged on each and in
     general.
     """
@@ -270,10 +275,10 @@ def pareto(
 ) -> None:
     """Compares accuracy with training time and size.
 
-    Of arms of runs, and of winners of searches. RUN is a run's folder, or a file of it:
-    results.json, or search.json of a search.
+    Takes arms of runs and winners of searches. Names those that no other beats in both, and the
+    smallest networks that reach 98 % and 99 %.
 
-    Names the Pareto-optimal ones, and the smallest network that reaches 98 %, and 99 %.
+    RUN is a run's folder, or a file of it: results.json, or search.json of a search.
     """
     from stepladder.report import pareto
     from stepladder.report.html import write_plots

@@ -181,7 +181,7 @@ def _what_next(
 @DRY_RUN
 @click.option(
     "--pilot", type=PLACE, metavar="RUN",
-    help="With --dry-run: a run whose spread says what this many replicates will find.",
+    help="With --dry-run: an earlier run, whose spread tells what differences will be found.",
 )  # fmt: skip
 @EXPLAIN
 def run(

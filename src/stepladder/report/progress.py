@@ -65,28 +65,28 @@ def announcement(planned: RunAnnouncement) -> str:
 def power_lines(planned: RunAnnouncement) -> tuple[str, ...]:
     """What so many replicates will find, and a curve over replicates.
 
-    Nothing where none compare, and where all are trained. Without a pilot one line, in spreads of
-    the differences.
+    Nothing where none compare, and where all are trained. Without a pilot one line, in standard
+    deviations of the differences.
     """
     power = planned.power
     if power is None or not planned.trials:
         return ()
     study, counts = planned.study, dict(power.curve)
-    of = f"one of {plural(power.comparisons, 'comparison')}"
+    of = plural(power.comparisons, "comparison")
     own, many = counts[power.replicates], plural(power.replicates, "replicate")
+    unit = f" {printable(study.judged.unit)}".rstrip()
     if power.spreads is None:
         if own is None:
             return (f"Power: {many} give no verdict, however large a difference is",)
         return (
-            f"Power: {many} find a difference of {own:.1f} spreads, in {of} with 80 % chance; "
-            "--pilot RUN tells it in the metric's unit",
+            f"Power: {many} find a difference of {own:.1f} times its scatter between replicates "
+            f"(80 % chance, {of}); --pilot RUN shows it{f' in{unit}' if unit else ' as a number'}",
         )
-    unit = f" {printable(study.judged.unit)}".rstrip()
     spreads, several = power.spreads, power.spreads[0] != power.spreads[1]
-    which = ", the steadiest to the most variable" if several else ""
-    way = "" if power.is_first else ", by the anytime-valid test of a further judgement"
+    which = " from the steadiest to the most variable" if several else ""
+    way = "" if power.is_first else "; judged again, so by the anytime-valid test"
     lines = [
-        f"Power: found in {of}{which}, with 80 % chance{way}",
+        f"Power: the difference that is found with 80 % chance ({of}{which}{way})",
         f"(differences scatter by {_span(spreads)}{unit}: the pilot's upper 80 % limit, "
         f"{plural(power.degrees, 'degree')} of freedom)",
     ]
@@ -103,7 +103,7 @@ def power_lines(planned: RunAnnouncement) -> tuple[str, ...]:
             dict.fromkeys("over 10,000" if n is None else f"{n:,}" for n in power.equivalence)
         )
         shown = "no difference" if study.claim == "difference" else "not worse"
-        lines.append(f"{needed} replicates show {shown} beyond {study.delta:g} of equal arms")
+        lines.append(f"Equal arms: {needed} replicates show {shown} beyond {study.delta:g}")
     return tuple(lines)
 
 

@@ -103,7 +103,7 @@ def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
         tests = ", or ".join(
             text for is_paired, text in ((True, paired), (False, welch)) if is_paired in kinds
         )
-        within = "nothing is called no difference without --delta, the smallest that matters"
+        within = "nothing is called no difference without a delta, the least that matters"
         if judged.delta is not None:
             way = "its confidence sequence" if judged.is_anytime else ""
             within = within_text(_measure(judged), way)

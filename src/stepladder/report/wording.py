@@ -543,7 +543,7 @@ def comparison(results: Results) -> str:
 
 def new_images_note(noun: str) -> str:
     """What a column of intervals for new images or examples is; only where there are any."""
-    return f"New {noun}s: an effect's interval for new test {noun}s too."
+    return f"New {noun}s: the interval of an effect on new test {noun}s."
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -573,11 +573,11 @@ def interval_note(results: Results) -> str:
     these = f"these {results.sizes['test']:,} test {results.noun}s"
     note = (
         f"{interval}: {these}, retrained on the same training {results.noun}s. It does not speak "
-        f"for others of either."
+        f"for other {results.noun}s."
     )
     if results.study.trainer is not None or results.has_own_validation:
         return note
-    return f"{note} On validation parts, which overlap, it does."
+    return f"{note} That of validation parts, which overlap, does."
 
 
 def baseline_note(results: Results) -> str:

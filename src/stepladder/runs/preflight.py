@@ -421,10 +421,10 @@ def _fine_margin(study: Study, examples: int) -> list[str]:
     within = "no difference" if study.claim == "difference" else study.claim
     new = 100 * missed_share(max(examples, 1))  # although not one of them is answered otherwise
     return [
-        f"delta: {study.delta:g} points are less than one of the {examples:,} test examples, so no "
-        f"verdict can be {within}; take {math.ceil(100 / study.delta):,} test examples, or write "
-        f"delta = {math.ceil(10 * row) / 10:g} or more ({math.ceil(10 * new) / 10:g} to speak for "
-        "new examples)"
+        f"delta: one of {examples:,} test examples is {row:.2g} points, more than delta = "
+        f'{study.delta:g}, so "{within}" cannot be shown; take {math.ceil(100 / study.delta):,} '
+        f"test examples, or write delta = {math.ceil(10 * row) / 10:g} or more "
+        f"({math.ceil(10 * new) / 10:g} to speak for new examples)"
     ]
 
 

@@ -315,7 +315,8 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
         # Editors on Windows begin a text with a byte order mark.
         return content.decode("utf-8-sig"), path.resolve().parent
     except FileNotFoundError:
-        advice = did_you_mean(str(source), built_in, "check the path")
+        write = ", or write one with `stepladder init`" if what == "study" else ""
+        advice = did_you_mean(str(source), built_in, f"check the path{write}")
         if str(source) in BUILT_IN_TABLES:
             advice = f"that is a published table: `stepladder reproduce {source}`"
         elif str(source) in BUILT_IN_STUDIES:
@@ -326,8 +327,8 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
                 "study for it"
             )
         raise StudyError(
-            f"must be a {what} file or a built-in {what} "
-            f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"
+            f"{what.upper()} must be a file or built in ({', '.join(built_in)}), found no file "
+            f"{str(source)!r}; {advice}"
         ) from None
     except UnicodeDecodeError:
         problem = f"must be a TOML text in UTF-8, found {undecodable(content.splitlines())}"

@@ -173,11 +173,11 @@ def test_notes_speak_of_columns_that_are_there():
         each.effect, new_images=ends)) for each in results.arms]  # fmt: skip
     results = replace(results, arms=tuple(arms))
     wide, narrow = as_text(results, 200), as_text(results, 80)
-    assert "New images: an effect's interval" in wide
+    assert "New images: the interval of an effect" in wide
     assert "Reported: Hyperparameter Tuning" in wide
     assert "new images" not in narrow.partition("Effect:")[0]
     assert "New images" not in narrow
-    assert "It does not speak for others of either." in " ".join(narrow.split())
+    assert "It does not speak for other images." in " ".join(narrow.split())
     assert "Reported:" not in narrow
 
 

@@ -302,7 +302,7 @@ def notes(results):
             mnist_results(),
             "95 % t interval of the mean over 5 replicates: these 10,000 test images",
         ),
-        (mnist_results(), "does not speak for others of either"),
+        (mnist_results(), "does not speak for other images"),
         (mnist_results(), "corrected for 6 comparisons (Holm)"),
         (mnist_results(), "t test over replicates, with sign flips or one sign throughout, at 5 %"),
         (mnist_results(), "within 0.1 points"),

@@ -311,7 +311,7 @@ def test_a_margin_that_no_test_example_reaches_is_noted_before_training():
     assert _fine_margin(STUDY.changed({"delta": 0.2}), 500) == []
     assert _fine_margin(STUDY, 1000) == []  # the default of 0.1
     (note,) = _fine_margin(STUDY, 45)
-    assert "0.1 points are less than one of the 45 test examples" in note
+    assert "one of 45 test examples is 2.2 points, more than delta = 0.1" in note
     assert "take 1,000 test examples, or write delta = 2.3 or more" in note
     (note,) = _fine_margin(STUDY.changed({"delta": 0.2}), 360)
     # The upper Clopper-Pearson bound of 0 in 360 is 0.83 %.

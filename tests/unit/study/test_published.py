@@ -201,7 +201,7 @@ def test_only_knows_what_there_is(name, said):
 
 
 def test_a_file_that_is_no_table_is_named(tmp_path):
-    with pytest.raises(StudyError, match="must be a table file or a built-in table"):
+    with pytest.raises(StudyError, match="TABLE must be a file or built in"):
         PublishedTable.load("mnist-orginal")
     (tmp_path / "t.toml").write_text("rows = [", "utf-8")
     with pytest.raises(StudyError, match="must be TOML"):
