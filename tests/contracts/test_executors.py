@@ -493,10 +493,10 @@ def test_an_executor_of_unknown_size_needs_workers(tmp_path):
     ("options", "message"),
     [
         ({"executor": "dusk"}, "executor must be one of local, dask, ray.* found 'dusk'"),
-        ({"executor": "dask", "workers": 0}, "--workers must be 1 or more, found 0"),
-        ({"executor": "dask", "resources": {"cores": 0.5}}, "--resources must be cores=N"),
-        ({"executor": "ray", "resources": {"memory": 1}}, "--resources must be cores=N"),
-        ({"resources": {"cores": 1}}, "--resources is for an executor other than local"),
+        ({"executor": "dask", "workers": 0}, "workers= must be 1 or more, found 0"),
+        ({"executor": "dask", "resources": {"cores": 0.5}}, "resources= must be cores=N"),
+        ({"executor": "ray", "resources": {"memory": 1}}, "resources= must be cores=N"),
+        ({"resources": {"cores": 1}}, "resources= is for an executor other than local"),
     ],
 )
 def test_options_that_no_executor_can_have(options, message, tmp_path):
