@@ -25,14 +25,12 @@ _VALUE = (  # after a space: quoted, one of a few names, a placeholder, an addre
     r"'[^']*'|(?:slurm|spool|ray|dask|fit)\b(?!:)|[A-Z]+\b(?!=)|[\w-]+(?:://|[=./])[^\s;`)]*\w"
 )
 _ARGUMENTS = (
-    "against|arm|chance|claim|columns|delta|engine|epochs|executor|metric|out|overlap|pilot"
+    "against|arm|chance|claim|columns|delta|engine|epochs|executor|metric|only|out|overlap|pilot"
     "|replicates|resources|set|store|to|unit|workers"
 )
 _FLAGS = {
     "allow-code": "allow_code=True",
-    "anytime": "anytime=True",
     "ensemble": "ensemble=True",
-    "fail-fast": "fail_fast=True",
     "final": "final=True",
     "lower-is-better": 'direction="minimize"',
     "higher-is-better": 'direction="maximize"',

@@ -44,7 +44,7 @@ def test_every_argument_that_is_named_is_one_of_a_function_and_an_option():
     functions = (stepladder.run, stepladder.judge, stepladder.export, stepladder.search,
                  stepladder.compare, stepladder.api.plan, Study.load)  # fmt: skip
     arguments = {name for function in functions for name in inspect.signature(function).parameters}
-    arguments |= set(Study.model_fields) | {"epochs"}
+    arguments |= {*Study.model_fields, "epochs", "only"}  # the last a method of tables
     options = {name for each in command.commands.values() for option in each.params
                for name in option.opts}  # fmt: skip
     for name in (*_ARGUMENTS.split("|"), *_FLAGS):

@@ -191,7 +191,7 @@ def test_what_is_wrong_is_said(rows, fields, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ReLu", "--only must name a row, found 'ReLu'; did you mean 'ReLU'"),
+        ("ReLu", "only= must name a row, found 'ReLu'; did you mean 'ReLU'"),
         ("ReLU: alne", "must name a reading of row 'ReLU', found 'alne'; did you mean 'alone'"),
     ],
 )  # fmt: skip
