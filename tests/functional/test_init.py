@@ -331,7 +331,7 @@ def test_a_set_of_another_library_keeps_its_name(in_process, place):
     assert (code, err) == (0, "")
     assert "Change: dataset: your data;" in out
     study = Study.load(place / "new" / "study.toml")
-    assert (study.dataset.name, study.metric.name) == ("sklearn:diabetes", "rmse")
+    assert (study.dataset, study.metric.name) == ("sklearn:diabetes", "rmse")
 
 
 @given(columns=some.lists(some.text(min_size=1, max_size=5), min_size=2, max_size=3, unique=True))
