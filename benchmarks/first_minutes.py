@@ -19,16 +19,19 @@ from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
+from stepladder.report.wording import plural
+
 REPOSITORY = Path(__file__).parents[1]
 WIDTH = 90
 """Characters of a line of code that the page of a repository shows whole."""
 
-TOOLS = {  # what is typed first where the front page names a command in place of a program
-    "httpx": ("pip install httpx", "pycon"),
-    "ruff": ("uvx ruff", "ruff check"),
-    "optuna": ("pip install optuna", "python"),
-    "keras-tuner": ("pip install keras-tuner", "python"),
+INSTALL_LINES = {
+    "httpx": "pip install httpx",
+    "ruff": "uvx ruff",
+    "optuna": "pip install optuna",
+    "keras-tuner": "pip install keras-tuner",
 }
+"""How the front page of each tool says that it is installed."""
 
 
 def timed(words: Sequence[str | Path], folder: Path) -> tuple[float, str, bool]:
@@ -51,8 +54,8 @@ def install(what: str, folder: Path) -> tuple[Path, str]:
         sys.exit(f"{what} must install, found: {said}")
     packages = next(place.glob("lib/*/site-packages"))
     size = sum(file.stat().st_size for file in packages.rglob("*") if file.is_file())
-    count = len(list(distributions(path=[str(packages)]))) - before
-    return place / "bin", f"{seconds:.0f} s, {size / 1e6:,.0f} MB, {count} packages"
+    count = plural(len(list(distributions(path=[str(packages)]))) - before, "package")
+    return place / "bin", f"{seconds:.0f} s, {size / 1e6:,.0f} MB, {count}"
 
 
 def walk(file: Path, folder: Path) -> tuple[Path, list[str]]:
@@ -87,26 +90,29 @@ def front_page(name: str, bin_: Path) -> str:
     )
 
 
-def row(name: str, install_line: str, kind: str, bin_: Path, cost: str, folder: Path) -> str:
+def first_program(name: str, text: str, bin_: Path, folder: Path) -> str:
+    """What the first program of a front page does where it is pasted."""
+    if name == "httpx":
+        return "answers at a web page"
+    programs = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    code = "\n".join(programs)
+    (folder / "first.py").write_text(code, "utf-8")
+    lines, words, place = len(code.strip().splitlines()), [bin_ / "python", "first.py"], folder
+    if name == "ruff":  # which begins with a command
+        lines, words, place = 1, [bin_ / "ruff", "check", "src"], REPOSITORY
+    seconds, said, is_done = timed(words, place)
+    return f"{plural(lines, 'line')}, {seconds:.1f} s" + ("" if is_done else f": `{said}`")
+
+
+def row(name: str, install_line: str, bin_: Path, cost: str, folder: Path) -> str:
     """What the front page of a tool promises and keeps."""
     text = front_page(name, bin_)
     prose = re.sub(r"<[^>]*>|\]\([^)]*\)|!?\[", "", text[: text.index(install_line)])
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M)
     wide = sum(any(len(line) > WIDTH for line in block.splitlines()) for block in blocks)
-    if kind == "pycon":
-        first = "answers at a web page"
-    else:
-        programs = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
-        (folder / "first.py").write_text("\n".join(programs), "utf-8")
-        is_program = kind == "python"
-        words = [bin_ / "python", "first.py"] if is_program else [bin_ / "ruff", "check", "src"]
-        place = folder if is_program else REPOSITORY
-        seconds, said, is_done = timed(words, place)
-        lines = len("\n".join(programs).strip().splitlines()) if is_program else 1
-        first = f"{lines} lines, {seconds:.1f} s" + ("" if is_done else f": `{said}`")
     return (
         f"| {name} | {len(text.split()):,} | {len(prose.split()):,} | {wide} of {len(blocks)} | "
-        f"{cost} | {first} |"
+        f"{cost} | {first_program(name, text, bin_, folder)} |"
     )
 
 
@@ -123,12 +129,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="stepladder-first-") as name:
         folder = Path(name)
         bin_, walked = walk(asked.file, folder)
-        rows.append(row("stepladder", "pip install .", "python", bin_, "above", folder))
-        for tool, (line, kind) in TOOLS.items():
+        rows.append(row("stepladder", "pip install .", bin_, "above", folder))
+        for tool, line in INSTALL_LINES.items():
             place = folder / tool
             place.mkdir()
             bin_, cost = install(tool, place)
-            rows.append(row(tool, line, kind, bin_, cost, place))
+            rows.append(row(tool, line, bin_, cost, place))
     print("\n".join([*walked, "", *rows]))
 
 

@@ -153,13 +153,9 @@ def restore_help(group: click.Group) -> None:
                 each.help = ast.get_docstring(function)
 
 
+@as_command()
 def main() -> NoReturn:
     """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
-    with as_command():
-        _main()
-
-
-def _main() -> NoReturn:
     streams.tolerate()
     if sys.flags.optimize >= 2:
         restore_help(command)

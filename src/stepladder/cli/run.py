@@ -136,6 +136,7 @@ def _what_next(
 ) -> Iterator[str]:
     """Where the report is, and what to do next: three lines at most."""
     from stepladder import api
+    from stepladder.report.wording import what_settles
 
     yield f"Report:  {finished.folder / 'report.html'}"
     if not explain:
@@ -144,10 +145,10 @@ def _what_next(
         return
     asked, arms = finished.results.study, finished.results.arms
     is_open = any(arm.effect and arm.effect.verdict == "not enough replicates" for arm in arms)
-    more = ["--replicates", str(2 * asked.replicates)]
-    if asked.overlap:
-        more = ["--set", f"splits.repeats={2 * asked.splits.repeats}"]
-    if is_open and not asked.adaptive and not (asked.overlap and asked.is_forward):
+    more = {"replicates": ["--replicates", str(2 * asked.replicates)],
+            "repeats": ["--set", f"splits.repeats={2 * asked.splits.repeats}"]}.get(
+                what_settles(asked))  # fmt: skip
+    if is_open and more and not asked.adaptive:
         has_code = bool(asked.model_files) or asked.trainer is not None
         words = [study] if has_code else [str(finished.folder)]
         words += ["--out", str(out)] if has_code and out is not None else []

@@ -26,7 +26,6 @@ class FrameFile:
 
     Attributes:
         path: what it is called.
-        kind: `parquet` or `arrow`.
         columns: names of its columns, in their order.
         decimal: the decimal mark of its texts.
         notes: what was taken for granted.

@@ -242,15 +242,15 @@ def own_data(name: str) -> Dataset:
     return dataset
 
 
-def list_names(names: list[str]) -> str:
-    """Names for a message, the first dozen of them; "nothing" for none.
+def list_names(names: list[str], most: int = 12) -> str:
+    """Names for a message, the first of them; "nothing" for none.
 
     Example:
-        >>> list_names(["x_train", "y_train"])
-        'x_train, y_train'
+        >>> list_names(["x_train", "y_train"]), list_names(["a", "b", "c"], most=2)
+        ('x_train, y_train', 'a, b and 1 more')
     """
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return (", ".join(map(name_in_list, names[:12])) + more) or "nothing"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(map(name_in_list, names[:most])) + more) or "nothing"
 
 
 def check_shape(name: str, part: str, shape: tuple[int, ...]) -> None:

@@ -631,7 +631,7 @@ class _Reading:
             learnt: rows from which categories and medians are learnt.
         """
         encoders = [self._encoder(place, learnt) for place in range(len(self._inputs))]
-        self._notes += [f"{self._path.name}: {what}: {_first_of(columns)}"
+        self._notes += [f"{self._path.name}: {what}: {list_names(columns, _SHOWN)}"
                         for what, columns in self._done.items()]  # fmt: skip
         is_bytes = all(encoder.is_bytes for encoder in encoders)
         kind = np.uint8 if is_bytes else np.float32
@@ -709,16 +709,11 @@ class _Reading:
                    f"{name_in_list(column.name)} ({len(names)})")  # fmt: skip
         if unseen:
             self._tell(f"texts of no training row become {'0' if is_index else 'no category'}",
-                       f"{_first_of(unseen)} of {name_in_list(column.name)}")  # fmt: skip
+                       f"{list_names(unseen, _SHOWN)} of {name_in_list(column.name)}")  # fmt: skip
         return _Encoder(
             (column.name,) if is_index else tuple(f"{column.name}={text}" for text in names),
             is_bytes=True, places=places, missing=missing, is_index=is_index,
         )  # fmt: skip
-
-
-def _first_of(columns: list[str]) -> str:
-    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-    return ", ".join(columns[:_SHOWN]) + more
 
 
 _SHOWN = 4
