@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def live():
     results = VARIANTS["partial"]()
     shown = [drawn(plots(results)[name]) for name in ("validation", "accuracy")]
-    page = live_html(results, shown, "training", [("another", "another")], "about 2 min left")
+    page = live_html(results, shown, "training", "about 2 min left")
     return without_script(page)
 
 

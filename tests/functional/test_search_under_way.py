@@ -147,7 +147,7 @@ def test_one_that_trains_is_shown_as_it_goes(searched, in_process):
     shown = Pages(Source.of("runs"), Cache())
     text = shown.run("searched")
     assert "a search, training" in text
-    assert "3 of 6 candidates done" in text
+    assert "3 of 6 candidates" in text
     assert "candidates, 3 to epoch 4: 1 of 3 trials done, 2 being trained" in text
     assert "Leading so far" in text
     assert "learning_rate 0." in text

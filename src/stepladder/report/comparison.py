@@ -151,8 +151,9 @@ def _sentences(
             f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points, shown.digits)})"
             for pair in apart
         ], most=NAMES_SHOWN)  # fmt: skip
+        verb = "differs" if len(apart) == 1 else "differ"
         yield (
-            f"Of {plural(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
+            f"Of {plural(len(pairs), 'arm')}, {len(apart)} {verb} by more than their 95 % "
             f"interval{': ' + listed if apart else ''}. One in twenty would by chance."
         )
     for results, other, name in ((one, two, names[0]), (two, one, names[1])):
@@ -180,7 +181,7 @@ def _arm_table(
         (truncate(pair.name, NAME_LENGTH),
          FormattedNumber.score(pair.one.test, scale, digits).text,
          FormattedNumber.score(pair.two.test, scale, digits).text,
-         spread_text(pair.points, digits), f"{pair.one.n} and {pair.two.n}")
+         spread_text(pair.points, digits), _counts_text(pair))
         for pair in pairs
     )  # fmt: skip
     pairing = "paired over replicates" if is_paired else "Welch"
@@ -190,6 +191,16 @@ def _arm_table(
     )
     columns = (*words("arm"), *figures, *words("replicates"))
     return Table(f"Test {shown.name} in both", columns, rows, note)
+
+
+def _counts_text(pair: _Pair) -> str:
+    counts = dict.fromkeys([f"{pair.one.n:,}", f"{pair.two.n:,}"])
+    return " and ".join(counts)
+
+
+def _replicates_text(pair: _Pair) -> str:
+    is_one = pair.one.n == pair.two.n == 1
+    return f"{_counts_text(pair)} replicate{'' if is_one else 's'}"
 
 
 def _difference_table(one: Results, two: Results, names: tuple[str, str]) -> Table:
@@ -216,13 +227,19 @@ def _facts(results: Results) -> dict[str, str]:
     return facts
 
 
+_UNASKED = ("mends", "reference")
+"""Keys of techniques that change nothing."""
+
+
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _leaves(f"{path}.{key}" if path else str(key), item)
+            if key not in _UNASKED:
+                yield from _leaves(f"{path}.{key}" if path else str(key), item)
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for place, item in enumerate(value):
-            yield from _leaves(f"{path}[{place}]", item)
+        for place, item in enumerate(value):  # by name: one more does not make the rest differ
+            named = {key: one for key, one in item.items() if key != "name"}
+            yield from _leaves(f"{path}[{item.get('name', place)}]", named)
     elif value is not None:
         yield path, str(value)
 
@@ -231,7 +248,7 @@ def _plot(pairs: Sequence[_Pair], shown: Measure, other: str, is_paired: bool) -
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
             "", spread_text(pair.points, shown.digits), "no difference beyond δ", pair.differences,
-            note=plural(pair.one.n, "replicate"))
+            note=_replicates_text(pair))
         for pair in pairs
         if math.isfinite(pair.points.mean)
     )  # fmt: skip

@@ -212,7 +212,8 @@ def documents_over(
     """
     answer = (Sentences(sentences_over(over, is_brief=not explain), "marked"),
               fine(_comparison(over)))  # fmt: skip
-    tables = (_without(table_over(over), left_out)
+    table = table_over(over)
+    tables = (_rearranged(table, [head for head in table.heads if head not in left_out])
               for left_out in ((), ("new data set",), ("new data set", "rank")))  # fmt: skip
     if not explain:
         return tuple(Document(title, subtitle, status, (*answer, table)) for table in tables)
@@ -222,8 +223,14 @@ def documents_over(
     )
 
 
-def _without(table: Table, heads: Sequence[str]) -> Table:
-    kept = [place for place, head in enumerate(table.heads) if head not in heads]
+_ON_A_PAGE = ("arm", "mean effect", "verdict in general", "new data set", "helped", "hurt", "open",
+              "rank")  # fmt: skip
+"""Effect and verdict first: small screens leave out the columns behind them."""
+
+
+def _rearranged(table: Table, heads: Sequence[str]) -> Table:
+    """A table with these of its columns, in this order."""
+    kept = [table.heads.index(head) for head in heads]
     rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
     return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
 
@@ -454,8 +461,10 @@ class DatasetsResults:
             "title": printable(self.study.name),
             "subtitle": self.subtitle,
             "status": self.status,
-            "sentences": sentences_over(over) if over else (),
-            "table": replace(table_over(over), title="In general") if over else None,
+            "sentences": sentences_over(over, is_brief=True) if over else (),
+            "table": replace(_rearranged(table_over(over), _ON_A_PAGE), title="In general")
+            if over
+            else None,
             "by_dataset": table_by_dataset(over) if over else None,
             "notes": (*notes_over(over), self._looks()) if over else (),
             "comparison": _comparison(over) if over else "",

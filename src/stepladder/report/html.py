@@ -25,9 +25,9 @@ from stepladder.report.figures.base import (
 from stepladder.report.figures.search import search_figures
 from stepladder.report.search import (
     NOTES,
+    TRAINED,
     effort_noun,
     estimate_of,
-    expected_text,
     flat_text,
     hyperparameter_table,
     is_looked_again,
@@ -66,7 +66,6 @@ from stepladder.study.techniques import change_text
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
-DRAWS = "splits, initial weights and data orders"
 MOST_DATA = 400_000  # characters of a figure's data that the page carries itself
 
 
@@ -108,12 +107,12 @@ class DrawnFigure:
         return _data_uri(self.csv, "text/csv") if len(self.csv) <= MOST_DATA else ""
 
 
-FIRST = ("effects", "factorial")
-"""Figures that are shown at once; a report without them begins with the ladder."""
+FIRST = ("factorial", "effects", "ladder")
+"""The first of these that there is, is shown at once; all else opens on demand."""
 
 FOLDED = {
-    "curves": ("Curves", ("ladder", "sequence", "interactions", "validation", "accuracy", "loss",
-                          "seconds", "pareto", "tuning")),
+    "curves": ("Curves", ("effects", "ladder", "sequence", "interactions", "validation", "accuracy",
+                          "loss", "seconds", "pareto", "tuning")),
     "insides": ("Inside the networks", ("gradients", "units")),
     "mistakes": ("Mistakes", ("predictions", "labels", "confusion", "hardest", "disagreements")),
 }  # fmt: skip
@@ -191,9 +190,7 @@ def _in_groups(
 ) -> tuple[list[tuple[str, str, list[DrawnFigure]]], list[tuple[str, str, list[DrawnFigure]]]]:
     """Figures that are shown at once, and groups of those that open on demand."""
     known = {figure.name: figure for figure in figures}
-    first = [known.pop(name) for name in FIRST if name in known]
-    if not first and "ladder" in known:
-        first = [known.pop("ladder")]
+    first = next(([known.pop(name)] for name in FIRST if name in known), [])
     groups = [
         (key, title, [known.pop(name) for name in names if name in known])
         for key, (title, names) in FOLDED.items()
@@ -236,7 +233,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
             (part, f"{view.headings[part][:1].upper()}{view.headings[part][1:]}")
             for part in ("test", *view.parts[::-1])
         ],
-        "alike": "seeds" if is_own else DRAWS,
+        "alike": alike_of(results.study),
         "sections": [
             ("answer", "The answer"),
             *((key, title) for key, title, _ in shown),
@@ -280,6 +277,11 @@ def drawn(plot: Plot, svg: str | None = None) -> DrawnFigure:
         svg: it where it is drawn already.
     """
     return DrawnFigure(plot, svg or svg_of(plot), csv_of(plot))
+
+
+def alike_of(study: Study) -> str:
+    """What is the same in every run of a study."""
+    return "seeds" if study.trainer is not None else "splits, initial weights and data orders"
 
 
 def _data_uri(text: str, kind: str) -> str:
@@ -343,19 +345,22 @@ def study_text(study: Study) -> str:
     return "\n".join(printable(line) for line in study.to_toml().splitlines())
 
 
-def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None = None) -> str:
+def search_as_html(
+    result: SearchResult, figures: Sequence[DrawnFigure] | None = None, date: str = ""
+) -> str:
     """The page: the best and how sure that is, the candidates, the figures, how to repeat it.
 
     Args:
         result: what to report.
         figures: its figures where they are drawn already.
+        date: on which the page is made; none where it is empty.
     """
     if figures is None:
         figures = [drawn(plot) for plot in search_figures(result)]
     count = plural(len(result.candidates), "candidate")
     return rendered("search.html", {
         "title": printable(result.study.name),
-        "subtitle": subtitle(result),
+        "subtitle": " · ".join(filter(None, [subtitle(result), date])),
         "sections": [
             ("answer", "The answer"),
             *([("figures", "Figures")] if figures else []),
@@ -364,12 +369,12 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
         ],
         "answer": _search_answer(result),
         "looked_again": looks_text(result) if is_looked_again(result) else "",
-        "leading": leading_table(result, note=f"The leading of {count}. {NOTES[0]}"),
+        "leading": leading_table(result, note=f"{TRAINED} Of {count}; search.json has all."),
         "knobs": hyperparameter_table(result, NOTES[1]),
         "figures": figures,
         "unknown": _search_unknown(result),
         "commands": commands_of(result.study, result.versions, "search"),
-        "alike": DRAWS,
+        "alike": alike_of(result.study),
         "facts": _facts(
             result, result.training_seconds,
             (f"{effort_noun(result.study).capitalize()}s", f"{result.epochs:,}"),
@@ -380,7 +385,7 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
 
 def _search_answer(result: SearchResult) -> list[str]:
     measure, test = measure_of_search(result), result.test
-    fresh = estimate_of(measure, result.fresh)
+    fresh = f"{estimate_of(measure, result.fresh)} (95 % t interval)"
     many = plural(len(result.fresh.values), "fresh replicate")
     weights = f", with {result.parameters:,} weights" if result.parameters else ""
     reads = (
@@ -397,7 +402,6 @@ def _search_answer(result: SearchResult) -> list[str]:
            f"{estimate_of(measure, test)}."] if test else []),
         luck_text(result),
         flat_text(result),
-        expected_text(result),
     ]  # fmt: skip
 
 
@@ -439,7 +443,8 @@ def _today() -> str:
 
 def write_search(result: SearchResult, folder: Path) -> list[Path]:
     """Writes the page of a search and its figures; see `write_report`."""
-    return write_pages(search_figures(result), partial(search_as_html, result), folder)
+    page = partial(search_as_html, result, date=_today())
+    return write_pages(search_figures(result), page, folder)
 
 
 def write_pages(

@@ -9,10 +9,16 @@ from typing import NamedTuple
 
 from stepladder.hpo.plan import SearchStatus
 from stepladder.hpo.results import mean_merit
-from stepladder.report.document import Table, numbers, words
+from stepladder.report.document import Cell, Table, numbers, words
 from stepladder.report.figures.search import course_plot, thinned_plot
 from stepladder.report.html import DrawnFigure, drawn, rendered
-from stepladder.report.search import LEADING, candidate_table, sampling_text, search_measure
+from stepladder.report.search import (
+    LEADING,
+    TRAINED,
+    candidate_table,
+    sampling_text,
+    search_measure,
+)
 from stepladder.report.view import view_of
 from stepladder.report.wording import duration, measure_of, plural, printable, truncate
 from stepladder.runs.results import ArmResult, Results
@@ -49,6 +55,7 @@ class ListedRun(NamedTuple):
         problem: why it cannot be read, or empty.
         study: name of its study.
         scores: validation scores of its trials so far, in their order.
+        left: the time left in words while it trains, or empty.
         is_compared: whether it can be compared with another.
     """
 
@@ -61,6 +68,7 @@ class ListedRun(NamedTuple):
     problem: str = ""
     study: str = ""
     scores: tuple[float, ...] = ()
+    left: str = ""
     is_compared: bool = False
 
     @property
@@ -70,8 +78,8 @@ class ListedRun(NamedTuple):
 
     @property
     def time(self) -> str:
-        """Its wall time in words."""
-        return duration(self.seconds)
+        """The time left while it trains, else its wall time, in words."""
+        return self.left or (duration(self.seconds) if self.seconds else "")
 
     @property
     def spark(self) -> str:
@@ -96,17 +104,13 @@ class ListedRun(NamedTuple):
         )
 
 
-def live_html(
-    results: Results, figures: Sequence[DrawnFigure], state: str,
-    others: Sequence[tuple[str, str]], left: str = "",
-) -> str:  # fmt: skip
+def live_html(results: Results, figures: Sequence[DrawnFigure], state: str, left: str = "") -> str:
     """A study that trains: how far it is and its curves, on validation data alone.
 
     Args:
         results: so far, without test figures.
         figures: those to show.
         state: of the run, in a word.
-        others: names and addresses of the other runs.
         left: the time left in words, or empty.
     """
     view = view_of(results)
@@ -114,9 +118,9 @@ def live_html(
     progress = Progress(sum(arm.n for arm in results.arms), planned, left)
     parts = view.parts[::-1]  # by validation, arms are compared
     rows = tuple(
-        (truncate(row.name, NAME_LENGTH), row.replicates,
-         *(getattr(row, part).text for part in parts),
-         "" if row.state == "waiting" else _remark(arm, row.instead, results))
+        (Cell(truncate(row.name, NAME_LENGTH), detail="" if row.state == "waiting"
+              else _remark(arm, row.instead, results)),
+         row.replicates, *(getattr(row, part).text for part in parts))
         for row, arm in zip(view.rows, results.arms, strict=True)
     )  # fmt: skip
     heads = [view.headings[part] for part in parts]
@@ -127,11 +131,13 @@ def live_html(
         f"While a study trains {seen}: looking at the "
         "test set would invite stopping when it pleases. The report follows at the end."
     )
-    columns = (*words("arm"), *numbers("replicates", *heads), *words("remark"))
+    columns = (*words("arm"), *numbers("replicates", *heads))
+    is_tuning = results.study.tuned is not None and results.tuned is None
     return rendered("live.html", {
-        "what": "a study", "title": view.title, "subtitle": view.subtitle, "status": view.status,
+        "what": "a study", "counted": "trials", "title": view.title, "subtitle": view.subtitle,
+        "status": view.status if is_tuning else "",  # else the progress says how far it is
         "state": state, "table": Table("So far", columns, rows, note), "seconds": SECONDS,
-        "figures": figures, "others": others, "progress": progress,
+        "figures": figures, "progress": progress,
     })  # fmt: skip
 
 
@@ -141,15 +147,12 @@ def _remark(arm: ArmResult, instead: str | None, results: Results) -> str:
     return "; ".join(filter(None, [done, instead]))
 
 
-def search_live_html(
-    status: SearchStatus, state: str, others: Sequence[tuple[str, str]], left: str = ""
-) -> str:
+def search_live_html(status: SearchStatus, state: str, left: str = "") -> str:
     """A search that trains: how far it is and its leading candidates, on validation data alone.
 
     Args:
         status: so far.
         state: of the run, in a word.
-        others: names and addresses of the other runs.
         left: the time left in words, or empty.
     """
     study = status.record.study
@@ -160,12 +163,11 @@ def search_live_html(
     plots = (course_plot(status.candidates, measure),
              thinned_plot(status.candidates, None, measure))  # fmt: skip
     return rendered("live.html", {
-        "what": "a search", "title": printable(study.name),
-        "subtitle": f"{printable(status.record.dataset)} · {status.over:,} of "
-        f"{plural(status.planned, 'candidate')} done, {whole} of them trained to the end · "
+        "what": "a search", "counted": "candidates", "title": printable(study.name),
+        "subtitle": f"{printable(status.record.dataset)} · {whole:,} trained to the end · "
         f"{sampling_text(search)}",
         "status": _part_text(status), "state": state, "table": _leading(status),
-        "seconds": SECONDS, "figures": [drawn(plot) for plot in plots if plot], "others": others,
+        "seconds": SECONDS, "figures": [drawn(plot) for plot in plots if plot],
         "progress": Progress(status.over, status.planned, left),
     })  # fmt: skip
 
@@ -186,8 +188,8 @@ def _leading(status: SearchStatus) -> Table:
         key=lambda one: (-one.epochs, -mean_merit(one, status.baseline), one.number),
     )
     note = (
-        "Those that got furthest first. Validation figures alone decide: the search never reads "
-        "the test set. Its page follows at the end."
+        f"Those that got furthest first. {TRAINED} Validation figures alone decide: the search "
+        "never reads the test set. Its page follows at the end."
     )
     measure = search_measure(status.record.study)
     return candidate_table("Leading so far", finite[:LEADING], status.baseline, measure, note)

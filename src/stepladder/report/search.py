@@ -34,16 +34,16 @@ from stepladder.study.search import Search
 from stepladder.study.search_space import Choice
 from stepladder.study.study import Study
 
-LEADING = 12
-"""Candidates that a page shows."""
-
-_LEADING_IN_TERMINAL = 5
+LEADING = 5
+"""Candidates that are shown; `search.json` has all."""
 
 _STEPS = (1, 4, 16, 64, 256, 1024, 4096)
 
+TRAINED = "Trained: replicates × epochs."
+
 NOTES = (
     "Validation figures alone decide: the search never reads the test set. Intervals are 95 % t "
-    "intervals over fresh replicates.",
+    f"intervals over fresh replicates. {TRAINED}",
     "Importance: share of the variance of the candidates' ranks that a hyperparameter explains "
     "alone (Kruskal-Wallis); what two do together only, it does not see.",
 )
@@ -162,23 +162,23 @@ def candidate_table(
     measure: Measure,
     note: str = "",
 ) -> Table:
-    """Candidates that did not diverge: number, score, replicates, epochs, and what was drawn."""
-    heads = ("Candidate", measure.heading("Validation"), "Replicates", "Epochs")
+    """Candidates that did not diverge: number, score, replicates × epochs, and what was drawn."""
+    heads = ("No.", measure.heading("Validation"), "Trained")
     rows = tuple(
         (
             str(candidate.number),
             number(measure.metric.scale * candidate.mean(baseline), measure.digits),
-            str(len(candidate.replicates)), str(candidate.epochs), params_text(candidate.params),
+            f"{len(candidate.replicates)} × {candidate.epochs}", params_text(candidate.params),
         )
         for candidate in candidates
     )  # fmt: skip
     return Table(title, (*numbers(*heads), *words("Drawn")), rows, note)
 
 
-def leading_table(result: SearchResult, most: int = LEADING, note: str = "") -> Table:
+def leading_table(result: SearchResult, note: str = "") -> Table:
     """The leading candidates."""
     return candidate_table(
-        "Leading candidates", ranked(result)[:most], result.baseline, measure_of_search(result),
+        "Leading candidates", ranked(result)[:LEADING], result.baseline, measure_of_search(result),
         note,
     )  # fmt: skip
 
@@ -271,7 +271,7 @@ def search_document(result: SearchResult) -> Document:
     """A search as the terminal shows it."""
     return Document(f"{printable(result.study.name)}: search", subtitle(result), "", (
         Sentences(tuple(_best(result))),
-        leading_table(result, _LEADING_IN_TERMINAL),
+        leading_table(result),
         hyperparameter_table(result),
         Sentences((Sentence.of(flat_text(result)), Sentence.of(expected_text(result)))),
         Sentences(tuple(Sentence.of(line, kind="warning") for line in result.warnings), "marked"),

@@ -1,7 +1,7 @@
 """The question, the answer, and what is not known."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from stepladder.report import wording
@@ -32,7 +32,6 @@ from stepladder.report.wording import (
     verdict_clauses,
 )
 from stepladder.runs.results import Results
-from stepladder.statistics.results import Verdict
 from stepladder.study.confounds import format_value
 from stepladder.study.keras_names import arguments_of, name_of
 from stepladder.study.params import flat_values
@@ -57,31 +56,17 @@ def answer(results: Results) -> tuple[Sentence, ...]:
     clauses = verdict_clauses(results, is_brief=True)
     if not clauses:  # nothing is judged: one sentence replaces those of all verdicts
         return (_best(results), *headlines(results), *_holds_for(results))
-    # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
-    judged = "arm" if results.study.design == "leave_one_out" else "technique"
-    shown = measure_of(results)
-    none = Sentence.of(f"No {judged} is shown to {shown.better} {shown.on('test')}.")
-    return (
-        _best(results),
-        *(_claim(clauses, ("helps",)) or (none,)),
-        *_claim(clauses, ("hurts",)),
-        *(_claim(clauses, _OPEN) or _open_pairs(results)),
-        *_holds_for(results),
-    )
-
-
-_OPEN: tuple[Verdict, ...] = (
-    "no difference beyond δ", "not worse beyond δ", "not enough replicates",
-)  # fmt: skip
-
-
-def _claim(
-    clauses: Mapping[Verdict, tuple[Part, ...]], verdicts: Sequence[Verdict]
-) -> tuple[Sentence, ...]:
-    """One sentence on those of some verdicts that occur; its kind is the last of them."""
-    occurring = [verdict for verdict in verdicts if verdict in clauses]
-    parts = [part for verdict in occurring for part in (Part("; "), *clauses[verdict])]
-    return (Sentence(occurring[-1], (*parts[1:], Part("."))),) if occurring else ()
+    claims = [Sentence(verdict, (*parts, Part("."))) for verdict, parts in clauses.items()]
+    if "helps" not in clauses:
+        # Where techniques are left out, an arm that is worse speaks for the one that it lacks.
+        judged = "arm" if results.study.design == "leave_one_out" else "technique"
+        shown = measure_of(results)
+        text = f"No {judged} is shown to {shown.better} {shown.on('test')}."
+        claims.insert(0, Sentence.of(text))
+    open_pairs = undecided(results) if results.readout else ""
+    if open_pairs and "not enough replicates" not in clauses:  # no main effect speaks for them
+        claims.append(Sentence.of(f"{open_pairs}."))
+    return (_best(results), *claims, *_holds_for(results))
 
 
 def _best(results: Results) -> Sentence:
@@ -127,15 +112,11 @@ def _reached(row: Row, shown: Measure) -> str:
     return f"reaches a {shown.on('test')} of {row.test.text} {unit}".rstrip()
 
 
-def _open_pairs(results: Results) -> tuple[Sentence, ...]:
-    """What main effects that are settled leave open."""
-    text = undecided(results) if results.readout else ""
-    return (Sentence.of(f"{text}."),) if text else ()
-
-
 def _holds_for(results: Results) -> tuple[Sentence, ...]:
     """The conditions under which all of it was found; what the subtitle says is left out."""
     counts = sorted({result.n - result.diverged for result in results.arms})
+    if not counts or counts[-1] == 0:
+        return ()
     rates = wording.learning_rates(results)
     conditions = []
     if results.study.overlap:

@@ -140,6 +140,7 @@ class Row:
         notes: sentences on what went wrong or is missing.
         digits: decimals of the effect.
         more: what settles an open verdict; see `wording.what_settles`.
+        so_far: finished replicates in words where some are still missing, or "".
     """
 
     name: str
@@ -158,6 +159,7 @@ class Row:
     notes: tuple[str, ...]
     digits: int = 2
     more: str = "replicates"
+    so_far: str = ""
 
     @property
     def effect(self) -> FormattedNumber | None:
@@ -467,6 +469,7 @@ def _row(results: Results, index: int) -> Row:
         against=None if against is None else printable(against),
         is_against_told=_is_against_told(results, index),
         replicates=f"{result.n} of {max(planned, result.n)}",
+        so_far=f"{result.n} of {plural(planned, 'replicate')}" if 0 < result.n < planned else "",
         is_complete=result.n >= planned and not result.diverged,
         train=FormattedNumber.score(result.train, shown.metric.scale, shown.digits),
         validation=FormattedNumber.score(result.validation, shown.metric.scale, shown.digits),
@@ -477,7 +480,7 @@ def _row(results: Results, index: int) -> Row:
         delta=shown.delta,
         digits=shown.digits,
         reported="" if result.reported is None else number(100 * result.reported),
-        notes=_notes(result, planned, results, shown),
+        notes=_notes(result, results, shown),
         more=wording.what_settles(results.study),
     )
 
@@ -500,12 +503,10 @@ def _state(result: ArmResult) -> tuple[State, str | None]:
     return ("constant", printable(constant.title)) if constant else ("measured", None)
 
 
-def _notes(result: ArmResult, planned: int, results: Results, shown: Measure) -> tuple[str, ...]:
+def _notes(result: ArmResult, results: Results, shown: Measure) -> tuple[str, ...]:
     notes, is_finished = [], results.finished  # findings have lines of their own
     if result.diverged and not result.is_divergence_found:
         notes.append(f"diverged in {result.diverged} of {plural(result.n, 'replicate')}")
-    if 0 < result.n < planned:
-        notes.append(f"{result.n} of {plural(planned, 'replicate')} so far")
     if is_finished and result.effect is not None and result.effect.unpaired:
         unpaired = plural(result.effect.unpaired, "replicate")
         notes.append(f"effect without {unpaired}, not finite in both arms")

@@ -495,10 +495,12 @@ def subtitle(results: Results) -> str:
         repeats = study.splits.repeats
         most += f" ({study.splits.folds} folds{f' × {repeats}' if repeats > 1 else ''})"
     data = f"{printable(results.dataset)}: {sizes}" if sizes else printable(results.dataset)
-    return (
-        f"{data} · {study.design.replace('_', ' ')} of "
-        f"{plural(len(results.arms), 'arm')} · {'up to ' if study.adaptive else ''}{most}"
-    )
+    arms, design = plural(len(results.arms), "arm"), study.design.replace("_", " ")
+    if study.design in ("one_at_a_time", "leave_one_out"):
+        arms += f", {design}"
+    elif study.design != "explicit":
+        arms = f"{design} of {arms}"
+    return f"{data} · {arms} · {'up to ' if study.adaptive else ''}{most}"
 
 
 def parts_of(results: Results) -> list[str]:

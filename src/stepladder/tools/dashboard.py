@@ -365,6 +365,7 @@ class Pages:
             ListedRun(
                 key_of(state), as_address(key_of(state)), state.state, state.stored,
                 state.planned, state.seconds, state.problem, state.name, self._scores(state),
+                left=self._time_left(state),
                 is_compared=state.state == "finished" and not state.is_search,
             )
             for state in states
@@ -410,9 +411,9 @@ class Pages:
         )  # fmt: skip
 
     def _live(self, state: RunState, figures: Sequence[DrawnFigure]) -> str:
-        results, key = self.source.results(state), key_of(state)
+        results = self.source.results(state)
         left = self._time_left(state)
-        return live_html(results, figures, state.state, self._others(key), left)
+        return live_html(results, figures, state.state, left)
 
     def _figures(
         self, state: RunState, stamp: Hashable
@@ -422,6 +423,8 @@ class Pages:
         They are drawn anew beside the answer, so that no table waits for them.
         """
         key = key_of(state)
+        if not state.stored:
+            return (), stamp  # empty axes would stay while the first trials come in
 
         def draw() -> tuple[DrawnFigure, ...]:
             plots = figures_of(self.source.results(state))
@@ -445,17 +448,12 @@ class Pages:
         stamp = (counted.state, status.over, status.part, status.stored, status.training)
         return self.cache.get(
             ("search", key_of(state)), stamp,
-            lambda: search_live_html(status, counted.state, self._others(key_of(state)),
-                                     self._time_left(counted)),
+            lambda: search_live_html(status, counted.state, self._time_left(counted)),
         )  # fmt: skip
 
     def _search_status(self, state: RunState) -> SearchStatus:
         # The stamp is always new: only the time decides when the status is read again.
         return self.searches.get(key_of(state), object(), lambda: self.source.search_status(state))
-
-    def _others(self, key: str) -> Sequence[tuple[str, str]]:
-        others = (key_of(state) for state in self.source.states())
-        return [(other, as_address(other)) for other in others if other != key]
 
     def compare(self, one: str, two: str) -> str | None:
         """Two runs side by side; None where either is unknown or is not finished.

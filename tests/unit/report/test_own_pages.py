@@ -31,7 +31,7 @@ def test_a_notebook_shows_the_metric_and_what_was_reported(reports):
 
 def test_the_live_page_shows_no_test_score():
     results = own_results()
-    page = live_html(results, [drawn(figures_of(results)[0])], "training", [])
+    page = live_html(results, [drawn(figures_of(results)[0])], "training")
     assert "validation rmse (kWh)" in page
     assert "test rmse (kWh)" not in page
     assert "no score on the test part is shown" in page

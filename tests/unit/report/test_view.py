@@ -135,9 +135,9 @@ def test_notes_do_not_repeat_what_the_row_shows():
 
 
 def test_unfinished_arms_say_how_far_they_are():
-    notes = dict(view_of(partial_results()).notes)
-    assert notes["+ Adam"] == "2 of 5 replicates so far"
-    assert rows(partial_results())["+ Adam"].replicates == "2 of 5"
+    row = rows(partial_results())["+ Adam"]
+    assert (row.replicates, row.so_far, row.notes) == ("2 of 5", "2 of 5 replicates", ())
+    assert rows(mnist_results())["+ Adam"].so_far == ""
 
 
 def test_diverged_replicates_are_said_once():

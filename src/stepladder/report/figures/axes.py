@@ -318,6 +318,7 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     if least >= most / 4:
         low = 0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least
         axes.set_xlim(low, 1.08 * most)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         if most < 0.01:
             axes.xaxis.get_major_locator().set_params(nbins=4)  # type: ignore[call-arg]
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.9f}".rstrip("0").rstrip("."))

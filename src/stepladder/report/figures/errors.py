@@ -179,7 +179,7 @@ def _draw_confusion(
     right = np.diag(errors.confusion) / np.maximum(errors.confusion.sum(axis=1), 1)
     wrong = np.where(np.eye(len(drawn), dtype=bool), 0, counts)
     size, most = min(0.38, (WIDTH - 0.62 - 0.55) / len(drawn)), float(wrong.max())
-    figure.set_size_inches(WIDTH, 0.34 + size * len(drawn) + 0.05)
+    figure.set_size_inches(WIDTH, 0.34 + LINE + size * len(drawn) + 0.05)
     axes = axes_at(figure, 0.62, 0.05, size * len(drawn), size * len(drawn))
     axes.set(xlim=(0, len(drawn)), ylim=(len(drawn), 0))
     axes.set_axis_off()
@@ -191,6 +191,10 @@ def _draw_confusion(
         if count and size > 0.24:
             axes.text(column + 0.5, row + 0.5, number(float(count), 0 if count >= 10 else 1),
                       ha="center", va="center")  # fmt: skip
+    axes.text(-0.2, -0.15, "class", color=theme.muted, ha="right", va="bottom")
+    axes.text(len(drawn) / 2, -0.15 - LINE / size, "answer", color=theme.muted, ha="center",
+              va="bottom")  # fmt: skip
+    axes.text(len(drawn) + 0.25, -0.15, "right", color=theme.muted, ha="left", va="bottom")
     for place, class_ in enumerate(drawn):
         name = truncate(classes[class_], 7)
         axes.text(-0.2, place + 0.5, name, ha="right", va="center")

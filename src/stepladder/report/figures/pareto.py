@@ -236,14 +236,14 @@ _SHIFTS = [(x, 3 + 9 * step) for step in (0, -1, 1, -2, 2, -3, 3) for x in (5, -
 
 
 def _number_spots(figure: Figure, axes: Axes, named: Sequence[Spot], theme: Theme) -> None:
-    """Numbers beside marks, none over another."""
+    """Numbers beside marks, none over another or over another mark."""
     taken: list[tuple[float, float]] = []
-    for place, spot in enumerate(named, start=1):
-        pixels = axes.transData.transform((spot.cost, spot.test))
-        x, y = pixels * 72 / figure.dpi
+    marks = [axes.transData.transform((spot.cost, spot.test)) * 72 / figure.dpi for spot in named]
+    for place, (spot, (x, y)) in enumerate(zip(named, marks, strict=True), start=1):
+        others = [(a - 3, b - 3) for a, b in (*marks[: place - 1], *marks[place:])]
         free = [
             (right, up) for right, up in _SHIFTS
-            if all(abs(x + right - a) > 10 or abs(y + up - b) >= 9 for a, b in taken)
+            if all(abs(x + right - a) > 10 or abs(y + up - b) >= 9 for a, b in (*taken, *others))
         ]  # fmt: skip
         right, up = (free or _SHIFTS)[0]
         taken.append((x + right, y + up))

@@ -555,7 +555,7 @@ def _importance_rows(knobs: Sequence[HyperparameterSummary]) -> Iterable[tuple[o
 
 def _draw_importance(knobs: Sequence[HyperparameterSummary], figure: Figure, theme: Theme) -> None:
     names = [wrap_text(knob.name, 22, 1) for knob in knobs]
-    texts = [wrap_text(f"p = {knob.importance.p:.2g}   best {value_text(knob.best)}", 32, 1)
+    texts = [wrap_text(f"p = {knob.importance.p:.2g}, best: {value_text(knob.best)}", 32, 1)
              for knob in knobs]  # fmt: skip
     axes, middles = row_axes(figure, names, texts)
     most = max(100 * knob.importance.share for knob in knobs)
