@@ -128,10 +128,42 @@ def test_every_figure_is_drawn_and_no_text_of_it_lies_outside(browser, page_of, 
         assert cut == []
 
 
-@pytest.mark.parametrize(("width", "most"), [(390, 4000), (830, 4000), (1280, 4000)])
-def test_the_report_is_short_until_something_is_unfolded(browser, page_of, width, most):
-    page = browser.visit(page_of("mnist"), width=width).page
-    assert page.evaluate("document.documentElement.scrollHeight") <= most
+WIDE = """[...document.querySelectorAll(".scroll")]
+    .filter(card => !card.closest("details") && card.scrollWidth > card.clientWidth + 1)
+    .map(card => card.getAttribute("aria-label"))"""
+LONG = ("factorial", "hostile")  # of more arms than fit 4,000 pixels of a telephone
+PAPER = 688  # A4 without its margins
+
+
+@pytest.mark.parametrize("variant", PAGES)
+def test_what_is_seen_before_anything_is_unfolded_is_short_and_nothing_is_cut(
+    browser, page_of, variant
+):
+    visit = browser.visit(page_of(variant))
+    for width in (360, 390, 830, 1280):
+        visit.page.set_viewport_size({"width": width, "height": 800})
+        assert visit.page.evaluate(WIDE) == []
+        assert visit.overflow <= 0
+        high = visit.page.evaluate("document.documentElement.scrollHeight")
+        assert variant in LONG or high <= 4000
+    visit.page.set_viewport_size({"width": PAPER, "height": 800})
+    visit.page.emulate_media(media="print")
+    assert visit.overflow <= 0
+
+
+def test_what_a_small_screen_leaves_out_is_in_a_table_of_its_own(browser, page_of):
+    page = browser.visit(page_of("mnist"), width=390).page
+
+    def heads(place):
+        texts = page.locator(f"{place} thead th:visible").all_inner_texts()
+        return [text.replace("\u00a0", " ") for text in texts]
+
+    assert heads("#answer") == ["Arm", "Effect", "Verdict", "Test %"]
+    page.get_by_text("Scores", exact=True).click()
+    assert heads("#scores") == ["Arm", "Validation %", "Train %", "Reported %"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator("#scores").is_hidden()
+    assert page.locator("#answer thead th:visible").count() == 7
 
 
 def test_arm_effect_and_verdict_come_first_and_are_in_view_on_a_phone(browser, page_of):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stepladder.report.document import Document, Sentence, Sentences, Table, numbers, words
+from stepladder.report.document import Cell, Document, Sentence, Sentences, Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.forest import Bar, Forest, forest_plot
 from stepladder.report.html import drawn, rendered
@@ -151,9 +151,9 @@ def _sentences(
             f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points, shown.digits)})"
             for pair in apart
         ], most=NAMES_SHOWN)  # fmt: skip
-        verb = "differs" if len(apart) == 1 else "differ"
+        verb = "differs by more than its" if len(apart) == 1 else "differ by more than their"
         yield (
-            f"Of {plural(len(pairs), 'arm')}, {len(apart)} {verb} by more than their 95 % "
+            f"Of {plural(len(pairs), 'arm')}, {len(apart)} {verb} 95 % "
             f"interval{': ' + listed if apart else ''}. One in twenty would by chance."
         )
     for results, other, name in ((one, two, names[0]), (two, one, names[1])):
@@ -178,10 +178,10 @@ def _arm_table(
     figures = numbers(*(f"{name} {unit}".rstrip() for name in names), difference)
     scale, digits = shown.metric.scale, shown.digits
     rows = tuple(
-        (truncate(pair.name, NAME_LENGTH),
+        (Cell(truncate(pair.name, NAME_LENGTH), detail=_replicates_text(pair)),
          FormattedNumber.score(pair.one.test, scale, digits).text,
          FormattedNumber.score(pair.two.test, scale, digits).text,
-         spread_text(pair.points, digits), _counts_text(pair))
+         spread_text(pair.points, digits))
         for pair in pairs
     )  # fmt: skip
     pairing = "paired over replicates" if is_paired else "Welch"
@@ -189,18 +189,12 @@ def _arm_table(
         f"± and brackets: 95 % t intervals; the difference is {pairing}, without correction for "
         "the number of arms and without a verdict."
     )
-    columns = (*words("arm"), *figures, *words("replicates"))
-    return Table(f"Test {shown.name} in both", columns, rows, note)
-
-
-def _counts_text(pair: _Pair) -> str:
-    counts = dict.fromkeys([f"{pair.one.n:,}", f"{pair.two.n:,}"])
-    return " and ".join(counts)
+    return Table(f"Test {shown.name} in both", (*words("arm"), *figures), rows, note)
 
 
 def _replicates_text(pair: _Pair) -> str:
-    is_one = pair.one.n == pair.two.n == 1
-    return f"{_counts_text(pair)} replicate{'' if is_one else 's'}"
+    both = "" if pair.one.n == pair.two.n else f"{pair.one.n:,} and "
+    return f"{both}{plural(pair.two.n, 'replicate')}"
 
 
 def _difference_table(one: Results, two: Results, names: tuple[str, str]) -> Table:

@@ -392,8 +392,8 @@ def _diverged(results: Results) -> str:
 def _missing_images(results: Results) -> str:
     has_curves = any(curve.epochs for arm in results.arms for curve in arm.curves)
     is_known = results.mistakes is not None or results.predictions is not None
-    if is_known or not has_curves:
-        return ""  # known, not there yet, or not asked for
+    if is_known or not has_curves or results.study.overlap:
+        return ""  # known, not there yet, not asked for, or of other examples in each replicate
     if results.study.task != "classification":
         return (
             f"What each test {results.noun} is given is not shown: the dataset is not where the "

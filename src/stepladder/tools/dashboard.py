@@ -366,7 +366,7 @@ class Pages:
                 key_of(state), as_address(key_of(state)), state.state, state.stored,
                 state.planned, state.seconds, state.problem, state.name, self._scores(state),
                 left=self._time_left(state),
-                is_compared=state.state == "finished" and not state.is_search,
+                is_compared=_has_arms(state),
             )
             for state in states
         ])  # fmt: skip
@@ -462,10 +462,8 @@ class Pages:
             StepladderError: if a store cannot be read.
         """
         first, second = self._state(one), self._state(two)
-        if first is None or second is None or first.is_search or second.is_search:
-            return None  # a search has no arms
-        if not first.state == second.state == "finished":
-            return None  # test figures of a study that trains are not shown
+        if first is None or second is None or not (_has_arms(first) and _has_arms(second)):
+            return None
         stamp = (first.stored, first.declared, second.stored, second.declared)
         return self.cache.get(
             ("compare", one, two), stamp,
@@ -475,6 +473,11 @@ class Pages:
 
     def _state(self, key: str) -> RunState | None:
         return next((state for state in self.source.states() if key_of(state) == key), None)
+
+
+def _has_arms(state: RunState) -> bool:
+    """Whether it can be compared: finished, and neither a search nor on several data sets."""
+    return state.state == "finished" and not state.is_search and bool(state.declared)
 
 
 def as_address(key: str) -> str:
@@ -527,7 +530,7 @@ async def _answer(
     except StepladderError as error:
         return HTMLResponse(runs_html([], printable(str(error))), 503, {"Retry-After": "5"})
     except Exception as error:  # a fault of ours ends neither the server nor fills its terminal
-        problem = f"This page cannot be made: {type(error).__name__}: {error}"
+        problem = f"{type(error).__name__}: {error}"
         return HTMLResponse(runs_html([], printable(problem)), 500)
     if text is None:
         return PlainTextResponse("There is no such run, or it is not finished.", 404)

@@ -183,6 +183,8 @@ def test_images_are_said_to_be_missing_only_where_they_were_asked_for():
     results = mnist_results()
     assert "Test images" not in told(results)
     assert "Test images" in told(replace(results, mistakes=None))
+    folds = results.study.changed({"splits": {"kind": "k-fold", "folds": 5}})
+    assert "Test images" not in told(replace(results, mistakes=None, study=folds))
     unread = tuple(replace(each, curves=()) for each in results.arms)
     assert "Test images" not in told(replace(results, mistakes=None, arms=unread))
 

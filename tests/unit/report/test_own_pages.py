@@ -57,7 +57,7 @@ def test_two_runs_are_compared_in_the_metric():
     made = comparison_of(one, own_results(offset=0.5), NAMES)
     assert made.arms.title == "Test rmse in both"
     assert [column.head for column in made.arms.columns] == [
-        "arm", "first (kWh)", "second (kWh)", "difference, kWh", "replicates"
+        "arm", "first (kWh)", "second (kWh)", "difference, kWh"
     ]  # fmt: skip
     assert [float(row[3].replace("−", "-").split()[0]) for row in made.arms.rows] == [-0.5] * 4
     assert "± 0.05 kWh" in made.plot.caption
