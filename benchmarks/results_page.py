@@ -87,7 +87,7 @@ def _cells(arm: dict[str, Any]) -> tuple[str, str, str]:
     needed = effect["replicates_needed"]
     verdict = effect["verdict"] + (f" (about {needed:,} would do)" if needed else "")
     if effect.get("reason"):
-        verdict = "cannot be told"
+        verdict = "cannot be judged"
     return test, f"{effect['mean']:+.2f}{half}".replace("-", "−"), markdown_text(verdict)
 
 

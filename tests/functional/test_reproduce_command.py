@@ -59,7 +59,7 @@ def test_a_table_is_trained_judged_and_stored(stepladder, in_process, table):
     assert "Traceback" not in first.stderr
     assert "confound" not in first.stderr  # it is told where rows are compared, not before
     for words in ("them, one run of each", "ReLU against naive: activation sigmoid → relu",
-                  "cannot be told", "lacks replicates"):  # fmt: skip
+                  "cannot be judged", "lacks replicates"):  # fmt: skip
         assert words in " ".join(first.stdout.split())
     code, again, err = in_process("reproduce", "table.toml", "--format", "json")
     assert code == 0, err

@@ -40,7 +40,7 @@ EXCLUDED_SHOWN = 2
 """Excluded readings of a row that are shown, the nearest ones; all are in the JSON."""
 
 _STYLES: dict[RowVerdict, Style] = {
-    "reproduced": "good", "not reproduced": "bad", "cannot be told": "open",
+    "reproduced": "good", "not reproduced": "bad", "cannot be judged": "open",
 }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def document_of_table(judged: Reproduction) -> Document:
 
 _WORDS: dict[RowVerdict, str] = {
     "reproduced": "compatible with", "not reproduced": "not reproduced",
-    "cannot be told": "cannot be told",
+    "cannot be judged": "cannot be judged",
 }  # fmt: skip
 """A figure inside a wide interval is reproduced by nothing: the words claim no more than that."""
 

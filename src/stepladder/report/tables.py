@@ -7,7 +7,7 @@ from typing import Self
 
 from stepladder.report.document import Cell, Table, numbers, words
 from stepladder.report.wording import (
-    UNTOLD,
+    CANNOT_BE_JUDGED,
     Measure,
     combinations_of,
     corrected_ends,
@@ -440,7 +440,7 @@ def _technique_table(readout: FactorialAnalysis, shown: Measure) -> Table:
 def _technique_row(main: MainEffect, share: ShapleyShare | None, shown: Measure) -> tuple[str, ...]:
     own, digits = effect_verdict(main.effect, shown.delta), shown.digits
     if main.effect.reason:
-        own = UNTOLD
+        own = CANNOT_BE_JUDGED
     verdict = [own, needed_text(main.effect, has_range=False)]
     cells = (
         truncate(main.technique, NAME_LENGTH),

@@ -28,7 +28,7 @@ from stepladder.report.tables import (
     tuning_tables,
 )
 from stepladder.report.wording import (
-    UNTOLD,
+    CANNOT_BE_JUDGED,
     Measure,
     effect_verdict,
     join_list,
@@ -46,7 +46,7 @@ from stepladder.trials.trial import PARTS
 
 NAMES_SHOWN = 4
 NAME_LENGTH = 34
-VERDICT_LENGTH = 14
+VERDICT_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Row:
         if self.judged is None:
             return ""
         if self.judged.reason:
-            return UNTOLD
+            return CANNOT_BE_JUDGED
         return effect_verdict(self.judged, self.delta, self.more)
 
     @property

@@ -28,7 +28,7 @@ MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈",
          "warning": "!"}  # fmt: skip
 """A sign for each verdict, so that none is shown by its colour alone."""
 
-UNTOLD = "cannot be told"
+CANNOT_BE_JUDGED = "cannot be judged"
 """The verdict where no number of replicates would give one."""
 
 MINUS = "\N{MINUS SIGN}"
@@ -427,7 +427,7 @@ def _clauses(
             *before,
             *([Part("; ")] if before else []),
             *_named(group, of, is_settled=False, digits=shown.digits),
-            Part(f" {UNTOLD}, because {reason}"),
+            Part(f" {CANNOT_BE_JUDGED}, because {reason}"),
         )  # fmt: skip
     return clauses
 

@@ -33,7 +33,7 @@ from stepladder.runs.measures import (
     scores_at_baseline,
     scores_on,
     trials_diverged,
-    untold_where_it_must_be,
+    withdrawn_if_not_testable,
 )
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
@@ -223,7 +223,7 @@ def _judge_effects(
             if not study.overlap:
                 effect = effect_with_images(effect, ours, theirs, metric)
             effect = replace(effect, divergence=divergence.get(name), speaks_for=words)
-            with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
+            with_images[name] = withdrawn_if_not_testable(effect, (ours, theirs), study)
     return with_posteriors(with_images, study.delta, metric.sign, study.overlap), interim
 
 

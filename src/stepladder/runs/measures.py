@@ -245,10 +245,10 @@ def _finite_in_both(arm: Replicates, other: Replicates) -> list[tuple[TrialSumma
     ]
 
 
-def reason_untold(
+def reason_not_judged(
     arms: Sequence[Replicates], delta: float, *, is_within: bool, repeats: int | None = None
 ) -> str:
-    """Why a comparison cannot be told, in words; "" where it can.
+    """Why a comparison cannot be judged, in words; "" where it can.
 
     Args:
         arms: the trials of the arms that are compared.
@@ -274,7 +274,7 @@ def reason_untold(
     return ""
 
 
-def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: Study) -> Effect:
+def withdrawn_if_not_testable(effect: Effect, arms: Sequence[Replicates], study: Study) -> Effect:
     """An effect whose verdict is withdrawn, with the reason, where the data cannot show it.
 
     Args:
@@ -285,7 +285,9 @@ def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: S
     if study.judged.name != "accuracy" or study.delta is None:
         return effect
     repeats = study.splits.repeats if study.overlap else None
-    reason = reason_untold(arms, study.delta, is_within=effect.verdict in WITHIN, repeats=repeats)
+    reason = reason_not_judged(
+        arms, study.delta, is_within=effect.verdict in WITHIN, repeats=repeats
+    )
     if not reason:
         return effect
     return replace(with_verdict(effect, "not enough replicates", None), reason=reason)
@@ -352,7 +354,7 @@ def analyze_factorial(
     rows = [by_arm[cell.arm] for cell in study.cells]
     analysis = _judged(study, analysis, by_arm, guessing, occasion)
     main = tuple(
-        replace(own, effect=untold_where_it_must_be(own.effect, rows, study))
+        replace(own, effect=withdrawn_if_not_testable(own.effect, rows, study))
         for own in analysis.main
     )
     return replace(analysis, main=main)

@@ -155,7 +155,7 @@ def _judge_row(
     missing = []
     if not readings:
         missing.append("lacks a protocol: nothing says what was trained")
-    elif row_verdict == "cannot be told":
+    elif row_verdict == "cannot be judged":
         few = findings.count("too few replicates")
         missing.append(
             f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST}"

@@ -296,7 +296,7 @@ new run in 73 % of cases instead of 95, that from three in 87, and that from fiv
 _ROUNDING = 1e-9  # a figure at the very end of an interval is within it
 
 FigureVerdict = Literal["fits", "excluded", "too few replicates"]
-RowVerdict = Literal["reproduced", "not reproduced", "cannot be told"]
+RowVerdict = Literal["reproduced", "not reproduced", "cannot be judged"]
 
 
 @dataclass(frozen=True)
@@ -395,4 +395,4 @@ def judge_row(verdicts: Sequence[FigureVerdict]) -> RowVerdict:
     if "fits" in verdicts:
         return "reproduced"
     excluded = verdicts and all(verdict == "excluded" for verdict in verdicts)
-    return "not reproduced" if excluded else "cannot be told"
+    return "not reproduced" if excluded else "cannot be judged"

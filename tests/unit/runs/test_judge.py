@@ -145,8 +145,8 @@ def test_a_margin_below_one_test_example_cannot_be_told(examples, delta, verdict
     assert (effect.missed_share is None) == bool(reason)
     assert reason in effect.reason
     (headline,) = headlines(results)
-    assert ("cannot be told, because δ =" in headline.text) == bool(reason)
-    assert (view_of(results).rows[1].verdict == "cannot be told") == bool(reason)
+    assert ("cannot be judged, because δ =" in headline.text) == bool(reason)
+    assert (view_of(results).rows[1].verdict == "cannot be judged") == bool(reason)
 
 
 def test_two_arms_that_answer_one_class_cannot_be_told_apart_whatever_their_shares():

@@ -27,7 +27,7 @@ def test_a_figure_that_no_reading_gives_is_not_reproduced():
 
 def test_few_replicates_tell_nothing():
     _, found = judged(replicates=3)
-    assert [row.verdict for row in found.values()] == ["cannot be told"] * 3
+    assert [row.verdict for row in found.values()] == ["cannot be judged"] * 3
     (said,) = found["ReLU"].missing
     assert said.startswith("lacks replicates: 2 of 2 readings have fewer than 5")
     assert found["ReLU"].nearest.candidate.reading == "near"
@@ -36,7 +36,7 @@ def test_few_replicates_tell_nothing():
 
 def test_nothing_is_told_before_anything_is_trained():
     made, found = judged(trained=0)
-    assert {row.verdict for row in found.values()} == {"cannot be told"}
+    assert {row.verdict for row in found.values()} == {"cannot be judged"}
     assert not made.results.finished
     assert all(pair.alone is None for pair in made.neighbours)
 
@@ -45,13 +45,13 @@ def test_a_reading_that_was_not_trained_yet_is_no_nearest():
     made, found = judged(only=("naive", "ReLU: far", "dropout: on Adam"))
     assert [each.candidate.reading for each in found["ReLU"].readings] == ["far", "near"]
     assert found["ReLU"].nearest.finding == "excluded"
-    assert found["ReLU"].verdict == "cannot be told"
+    assert found["ReLU"].verdict == "cannot be judged"
     assert [pair.row.row.name for pair in made.neighbours] == ["ReLU", "dropout"]
 
 
 def test_a_row_without_a_reading_lacks_its_protocol():
     made, found = judged([*ROWS, {"name": "secret", "reported": 99}])
-    assert found["secret"].verdict == "cannot be told"
+    assert found["secret"].verdict == "cannot be judged"
     assert found["secret"].missing == ("lacks a protocol: nothing says what was trained",)
     assert found["secret"].nearest is None
     assert "secret" not in [pair.row.row.name for pair in made.neighbours]

@@ -149,8 +149,8 @@ def test_no_figure_comes_from_where_all_diverge():
         (["excluded", "fits"], "reproduced"),
         (["fits", "too few replicates"], "reproduced"),
         (["excluded", "excluded"], "not reproduced"),
-        (["excluded", "too few replicates"], "cannot be told"),
-        ([], "cannot be told"),
+        (["excluded", "too few replicates"], "cannot be judged"),
+        ([], "cannot be judged"),
     ],
 )
 def test_a_row_is_as_good_as_its_best_reading(findings, said):
