@@ -26,7 +26,7 @@ def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
     last = done.stderr.splitlines()[-3:]
     assert last[0] == f"Report:  {RUN}/report.html"
     assert last[1] == f"Explain: stepladder results {RUN} --explain"
-    assert last[2] == f"Next:    stepladder run {RUN} --replicates 4"
+    assert last[2] == f"Next:    stepladder run {RUN} --replicates 5"
     explained = stepladder("results", RUN, "--explain").stdout
     assert "Diagnosis" in explained or "95 % t interval" in explained
     assert stepladder("results", RUN).stdout == done.stdout

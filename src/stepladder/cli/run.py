@@ -131,24 +131,49 @@ def _name_a_study() -> str:
     )
 
 
+def more_replicates(replicates: int, fewest: int, needed: Sequence[int | None]) -> int:
+    """How many replicates to ask for next: what would settle all, but no more than twice as many.
+
+    A number beyond that would rest on a guess from few replicates.
+
+    Args:
+        replicates: those that are trained.
+        fewest: without which no verdict is possible.
+        needed: what would settle each open comparison; None where that is not known.
+
+    Example:
+        >>> more_replicates(5, fewest=5, needed=[7, 8]), more_replicates(5, 5, [7, 219])
+        (8, 10)
+        >>> more_replicates(2, fewest=5, needed=[None])
+        5
+    """
+    most = max(2 * replicates, fewest)
+    enough = max((count or most for count in needed), default=most)
+    return enough if max(replicates, fewest) < enough < most else most
+
+
 def _what_next(
     finished: Run | DatasetsRun, study: str, out: Path | None, explain: bool
 ) -> Iterator[str]:
     """Where the report is, and what to do next: three lines at most."""
     from stepladder import api
     from stepladder.report.wording import what_settles
+    from stepladder.runs.preflight import enough_for_a_verdict
 
     yield f"Report:  {finished.folder / 'report.html'}"
     if not explain:
         yield f"Explain: stepladder results {shlex.quote(str(finished.folder))} --explain"
     if isinstance(finished, api.DatasetsRun):  # only more data sets settle it
         return
-    asked, arms = finished.results.study, finished.results.arms
-    is_open = any(arm.effect and arm.effect.verdict == "not enough replicates" for arm in arms)
-    more = {"replicates": ["--replicates", str(2 * asked.replicates)],
+    asked = finished.results.study
+    effects = [arm.effect for arm in finished.results.arms if arm.effect]
+    unsettled = [effect for effect in effects if effect.needs_replicates]
+    count = more_replicates(asked.replicates, enough_for_a_verdict(asked),
+                            [effect.replicates_needed for effect in unsettled])  # fmt: skip
+    more = {"replicates": ["--replicates", str(count)],
             "repeats": ["--set", f"splits.repeats={2 * asked.splits.repeats}"]}.get(
                 what_settles(asked))  # fmt: skip
-    if is_open and more and not asked.adaptive:
+    if unsettled and more and not asked.adaptive:
         has_code = bool(asked.model_files) or asked.trainer is not None
         words = [study] if has_code else [str(finished.folder)]
         words += ["--out", str(out)] if has_code and out is not None else []

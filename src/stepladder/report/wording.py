@@ -473,9 +473,7 @@ def combinations_of(readout: FactorialAnalysis) -> str:
 def undecided(results: Results) -> str:
     """How many comparisons of two arms are open, without a full stop; empty where none is."""
     effects = [arm.effect for arm in results.arms if arm.effect is not None]
-    count = sum(
-        effect.verdict == "not enough replicates" and not effect.reason for effect in effects
-    )
+    count = sum(effect.needs_replicates for effect in effects)
     if not count:
         return ""
     pairs = plural(len(effects), "comparison")

@@ -190,6 +190,11 @@ class Effect(MeanInterval):
     speaks_for: str = SAME_TEST
 
     @property
+    def needs_replicates(self) -> bool:
+        """Whether it has no verdict yet, and more replicates could give it one."""
+        return self.verdict == "not enough replicates" and not self.reason
+
+    @property
     def replicates_needed(self) -> int | None:
         """The smaller number of the plan."""
         return None if self.plan is None else self.plan.count
