@@ -154,7 +154,7 @@ def asked(results: Results) -> tuple[str, ...]:
         measure_of(results),
     )
     if results.sizes:
-        data += f" ({join_list(parts_of(results))} {results.noun}s)"
+        data += f" ({join_list(parts_of(results.sizes))} {results.noun}s)"
     drawn = "validation split, initial weights, data order and dropout"
     if study.trainer is not None:
         drawn = "seed"

@@ -40,7 +40,7 @@ def document_of_variance(made: StudyVariance) -> Document:
         'mnist: base'
     """
     study = made.record.study
-    sizes = ", ".join(f"{count:,} {printable(part)}" for part, count in made.record.sizes.items())
+    sizes = ", ".join(wording.parts_of(made.record.sizes))
     data = f"{printable(made.record.dataset)}: {sizes}" if sizes else printable(made.record.dataset)
     lines = filter(None, (_diverged(made), _interaction(made), _halving(made)))
     return Document(
@@ -48,9 +48,9 @@ def document_of_variance(made: StudyVariance) -> Document:
         f"{data} · {plural(made.replicates, 'replicate')} of each source",
         "",
         (
-            _table(made),
-            fine(*_notes(made)),
             Sentences(tuple(Sentence.of(line) for line in lines)),
+            fine(*_notes(made)),
+            _table(made),
         ),
     )
 

@@ -487,7 +487,7 @@ def points(delta: float) -> str:
 
 def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
-    study, sizes = results.study, ", ".join(parts_of(results))
+    study, sizes = results.study, ", ".join(parts_of(results.sizes))
     most = plural(study.replicates, "replicate")
     if study.splits.folds is not None:
         repeats = study.splits.repeats
@@ -501,9 +501,9 @@ def subtitle(results: Results) -> str:
     return f"{data} · {arms} · {'up to ' if study.adaptive else ''}{most}"
 
 
-def parts_of(results: Results) -> list[str]:
-    """The parts of the dataset with their sizes, in the order in which they are used."""
-    known = sorted(results.sizes.items(), key=lambda part: "train validation test".find(part[0]))
+def parts_of(sizes: Mapping[str, int]) -> list[str]:
+    """The parts of a dataset with their sizes, in the order in which they are used."""
+    known = sorted(sizes.items(), key=lambda part: "train validation test".find(part[0]))
     return [f"{count:,} {printable(part)}" for part, count in known]
 
 

@@ -1,6 +1,7 @@
 """What `variance` says of an analysis, in words and in its figure."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,9 +63,17 @@ def test_diverged_replicates_and_scores_that_do_not_vary_are_said():
     text = text_of({"split": still, "data order": [math.nan, *still[1:]]}, still)
     assert "No spread was seen of split, data order, sum of the sources and all together" in text
     assert "Diverged and left out: 1 of 20 (data order)" in text
-    assert text.endswith("To halve the interval, nothing is needed: the scores do not vary.")
+    assert "To halve the interval, nothing is needed: the scores do not vary." in text
     text = text_of({"split": [math.nan] * 20, "data order": SCORES[0]}, [math.nan] * 20)
-    assert text.endswith("replicates are needed that do not diverge.")
+    assert "replicates are needed that do not diverge." in text
+
+
+def test_the_table_is_last_and_parts_stand_in_the_order_of_their_use():
+    analysis = made({"split": SCORES[0], "data order": SCORES[1]}, SCORES[2])
+    stored = dict(sorted(analysis.record.sizes.items()))  # as JSON has them
+    lines = as_text(replace(analysis, record=replace(analysis.record, sizes=stored))).splitlines()
+    assert lines[1].startswith("synthetic-0: 90 train, 10 validation, 20 test")
+    assert lines[-1].startswith("all together")
 
 
 def test_the_figure_has_every_row_and_its_data():
