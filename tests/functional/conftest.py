@@ -109,15 +109,21 @@ class Command:
         self.environment.pop("COLUMNS", None)  # those of where tests are started
         self.started: list[subprocess.Popen] = []
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen:
+    def start(
+        self, *words: str, terminal: int | None = None, **environment: str
+    ) -> subprocess.Popen:
+        """With a terminal, a file descriptor, it is all three streams; pipes otherwise."""
+        streams = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        if terminal is not None:
+            streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
         process = subprocess.Popen(
             [sys.executable, "-m", "stepladder", *words],
             cwd=self.folder,
             env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             preexec_fn=_as_at_a_terminal,
+            start_new_session=terminal is not None,
+            **streams,
         )
         self.started.append(process)
         return process

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 
 import pytest
@@ -118,13 +117,8 @@ def test_a_queue_that_never_starts_can_be_left_with_ctrl_c(stepladder, slurm):
 def test_ctrl_c_at_a_terminal_asks_whether_workers_shall_end(stepladder, slurm, answer):
     ours, theirs = os.openpty()
     words = (*study(2), "--executor", "slurm", "--workers", "1", "--slurm", "hold")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stepladder", *words], cwd=stepladder.folder,
-        env={**stepladder.environment, **slurm.environment}, stdin=theirs, stdout=theirs,
-        stderr=theirs, start_new_session=True,
-    )  # fmt: skip
+    process = stepladder.start(*words, terminal=theirs, **slurm.environment)
     os.close(theirs)
-    stepladder.started.append(process)
     until_there(lambda: slurm.calls("sbatch"))
     process.send_signal(signal.SIGINT)
     said = b""
