@@ -2,9 +2,9 @@
 
 check: lint types layers examples test
 
-# Slow tests too, but for the longest of clusters.
+# What `make test` leaves out where no extra is installed, but for the longest tests of clusters.
 ci: lint types layers examples
-	python -m pytest -m "not gpu and not cluster" -rs --durations=60 tests
+	python -m pytest -m "(slow or extra) and not gpu and not cluster" -rs --durations=60 tests
 
 format:
 	ruff format src tests benchmarks examples

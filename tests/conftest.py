@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import postgres_server
 SHARED = ("mnist_run", "expected", "real_slurm")
 """Fixtures of the session that train for long."""
 
+OF_EXTRAS = {"browser", "jupyter", "postgres"}
+"""Fixtures that need more than `pip install 'stepladder[test]'`."""
+
 
 def _need(what, reason):
     """Skips a test for a reason, or fails it where `STEPLADDER_REQUIRE` names what is missing."""
@@ -25,7 +29,14 @@ def _need(what, reason):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config, items):
-    """Has a file's tests, and those that share a long training, run by one process in order."""
+    """Has a file's tests, and those that share a long training, run by one process in order.
+
+    Tests with a fixture of `OF_EXTRAS` get the mark `extra`, by which CI finds those that the
+    README's test command, which it runs too, leaves out.
+    """
+    for item in items:
+        if OF_EXTRAS & set(item.fixturenames):
+            item.add_marker(pytest.mark.extra)
     if not config.getoption("loadgroup", False):
         return
     for item in items:
@@ -33,6 +44,21 @@ def pytest_collection_modifyitems(config, items):
         item.add_marker(
             pytest.mark.xdist_group(shared[0] if shared else item.nodeid.split("::")[0])
         )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Fails a test that lacks a package and its mark: CI would run it nowhere."""
+    report = yield
+    is_marked = any(item.get_closest_marker(name) for name in ("extra", "slow"))
+    if (
+        report.skipped
+        and not is_marked
+        and re.search("could not import|needs pip", report.longrepr[2])
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"{report.longrepr[2]}; mark the test: @pytest.mark.extra"
+    return report
 
 
 @pytest.fixture(autouse=True)

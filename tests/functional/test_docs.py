@@ -246,6 +246,7 @@ def test_the_tutorial_and_the_first_lines_of_the_readme_run(tmp_path):
     assert re.fullmatch(r"\+ decay: \+0\.\d+\n", done("check.py").stderr)  # larger errors hurt
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
     pytest.importorskip("furo")

@@ -125,6 +125,7 @@ def refused(place, in_process, made_up):
     return run
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("command", [name for name in COMMANDS if COMMANDS[name]])
 def test_a_command_refuses_impossible_paths(command, refused):
     if command == "ui":

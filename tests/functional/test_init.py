@@ -222,6 +222,7 @@ def test_a_label_that_is_no_column_is_refused(words, said, in_process, place):
     assert not (place / "new").exists()
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(("empty", "separator"), [("", ","), ("NA", ","), ("", ";")])
 def test_the_way_out_of_a_label_with_gaps_works(empty, separator, in_process, place, monkeypatch):
     pandas = pytest.importorskip("pandas")

@@ -18,6 +18,8 @@ from stepladder.report.html import as_html
 from stepladder.store import open_store
 from stepladder.tools.dashboard import Cache, Pages, Source, application, key_of
 
+pytestmark = pytest.mark.extra
+
 
 def pages(*words):
     return Pages(Source.of(*words), Cache())

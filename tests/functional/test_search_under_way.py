@@ -131,6 +131,7 @@ def test_runs_counts_its_candidates(searched, in_process, words):
     assert listed(in_process, *words)["state"] == "unfinished", "the winner is still to come"
 
 
+@pytest.mark.extra
 def test_one_that_trains_is_shown_as_it_goes(searched, in_process):
     pytest.importorskip("starlette", reason="the live page needs pip install 'stepladder[ui]'")
     from stepladder.tools.dashboard import Cache, Pages, Source

@@ -52,6 +52,7 @@ class Stop(QuietProgress):
             raise KeyboardInterrupt
 
 
+@pytest.mark.extra
 def test_a_study_on_several_data_sets(in_process, place):
     lay_out(place)
     code, out, err = in_process("run", "many.toml", "--dry-run")

@@ -6,6 +6,7 @@ import pytest
 import calibration_datasets as calibration
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     ("method", "name"), [(calibration.dersimonian_laird, "dl"), (calibration.paule_mandel, "pm")]
 )

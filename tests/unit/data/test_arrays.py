@@ -85,6 +85,7 @@ def test_targets_that_are_no_classes(tmp_path, task):
     assert made.fingerprint == fingerprint_of_npz(tmp_path, task, **arrays)
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("library", ["pandas", "polars", None])
 @pytest.mark.parametrize("x", [X, RANDOM.integers(0, 256, (40, 3)), X > 0])
 def test_a_frame_is_the_same_data_as_its_csv_file(tmp_path, library, x):
@@ -100,6 +101,7 @@ def test_a_frame_is_the_same_data_as_its_csv_file(tmp_path, library, x):
     assert read((x, KINDS), test_share=0.25).fingerprint == csv.fingerprint
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_texts_and_gaps_of_a_frame_are_those_of_its_csv_file(tmp_path, library):
     library = pytest.importorskip(library)
@@ -220,6 +222,7 @@ def test_images_whose_channels_come_first_are_ours_afterwards():
     assert read(Pairs(x[:, :1], np.arange(20) % 2), test_share=0.5).input_shape == (5, 6)
 
 
+@pytest.mark.extra
 def test_real_datasets_of_torch():
     torch = pytest.importorskip("torch")
     data = pytest.importorskip("torch.utils.data")
@@ -238,6 +241,7 @@ def test_real_datasets_of_torch():
         read(Endless(), test_share=0.2)
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 def test_real_datasets_of_tensorflow():
     tensorflow = pytest.importorskip("tensorflow")

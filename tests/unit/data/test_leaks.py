@@ -275,6 +275,7 @@ def test_nothing_is_said_of_random_tables(seed):
 # Rows in both parts.
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("wide", [1, 3, 7, 8, 9, 33, 200])
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_rows_in_both_parts_are_those_that_pandas_finds(wide, kind):

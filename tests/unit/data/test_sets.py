@@ -30,6 +30,7 @@ def caches(tmp_path, monkeypatch):
 # scikit-learn.
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "digits", "iris", "wine"])
 def test_a_set_of_scikit_learn_is_the_same_data_as_its_csv_file(tmp_path, name):
     pytest.importorskip("pandas")
@@ -147,6 +148,7 @@ def openml_cache(folder, number):
     return places[arff.name]
 
 
+@pytest.mark.extra
 def test_a_set_of_openml_by_number_and_by_name(caches):
     pytest.importorskip("pandas")
     pytest.importorskip("sklearn.datasets.tests.data.openml.id_61")

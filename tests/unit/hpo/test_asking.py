@@ -143,6 +143,7 @@ def test_what_is_under_way_counts_as_far_as_it_came_and_is_running_in_the_journa
     assert second(lambda each: {1: 0.5 + each.number / 100}, journal) == rising
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("name", ["cmaes", "gp", "NSGAIISampler"])
 def test_samplers_that_read_whole_trials_alone_learn_from_dropped_ones_too(searching, name):
     if name != "NSGAIISampler":
@@ -172,6 +173,7 @@ def test_samplers_that_read_whole_trials_alone_learn_from_dropped_ones_too(searc
     )
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("name", ["cmaes", "NSGAIISampler"])
 def test_no_notes_of_a_sampler_are_read_from_a_file_or_written_to_one(searching, tmp_path, name):
     if name == "cmaes":

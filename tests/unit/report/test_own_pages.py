@@ -38,6 +38,7 @@ def test_the_live_page_shows_no_test_score():
     assert "accuracy" not in page
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     ("name", "is_shown"),
     [

@@ -49,6 +49,7 @@ def test_the_mean_is_over_data_sets_with_their_t_interval_and_prediction():
     assert arm.counts == {"helped": 7, "hurt": 0, "no difference": 0, "open": 1}
 
 
+@pytest.mark.extra
 def test_with_equal_errors_the_spread_is_that_of_dersimonian_and_laird():
     values = np.array([1.0, 2.0, 1.5, 0.5, 3.0, 1.2])
     arm = judged({"new": values})["new"]
@@ -137,6 +138,7 @@ def test_friedman_is_scipys_with_the_correction_of_iman_and_davenport(arms, data
     assert [ranking.ranks[f"arm {arm}"] for arm in range(arms)] == pytest.approx(ranks.tolist())
 
 
+@pytest.mark.extra
 def test_pairs_are_by_wilcoxon_with_holm():
     values, scores = table(4, 10)
     ranking = rank_arms(scores, [f"arm {arm}" for arm in range(4)], ACCURACY)

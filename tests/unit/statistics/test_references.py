@@ -47,6 +47,7 @@ def test_scipy_mean_interval(pair):
     assert (found.ci_low, found.ci_high) == pytest.approx((low, min(high, 1.0)), abs=1e-10)
 
 
+@pytest.mark.extra
 def test_statsmodels_t_interval_and_equivalence(pair):
     weightstats = pytest.importorskip("statsmodels.stats.weightstats")
     one, two = pair
@@ -60,6 +61,7 @@ def test_statsmodels_t_interval_and_equivalence(pair):
     assert float(tost(differences, 0.5)) == pytest.approx(p, abs=1e-10)
 
 
+@pytest.mark.extra
 def test_statsmodels_holm():
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     generator = np.random.default_rng(0)
@@ -69,6 +71,7 @@ def test_statsmodels_holm():
         assert holm(p_values) == pytest.approx(expected, abs=1e-10)
 
 
+@pytest.mark.extra
 def test_statsmodels_wilson():
     proportion = pytest.importorskip("statsmodels.stats.proportion")
     for wins, pairs in [(0, 5), (3, 5), (5, 5), (14, 20), (99, 100)]:
@@ -77,6 +80,7 @@ def test_statsmodels_wilson():
         assert (found.low, found.high) == pytest.approx((low, high), abs=1e-10)
 
 
+@pytest.mark.extra
 def test_statsmodels_power():
     power = pytest.importorskip("statsmodels.stats.power")
     for pairs, ratio, level in [(5, 1.0, 0.05), (20, 0.5, 0.05), (90, 0.3, 0.01)]:
@@ -84,6 +88,7 @@ def test_statsmodels_power():
         assert float(power_of_t(pairs, ratio, 1.0, level)) == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.extra
 def test_statsmodels_two_way_table():
     """The mean squares behind the interval for new images are those of a fitted table."""
     pytest.importorskip("statsmodels")
@@ -141,6 +146,7 @@ def test_where_every_replicate_loses_all_pairs_still_say_four_in_ten():
     assert expected == 0.4
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(("one", "two", "expected"), RLIABLE)
 def test_rliable_itself_says_so(one, two, expected):
     metrics = pytest.importorskip("rliable.metrics")

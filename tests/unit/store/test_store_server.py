@@ -68,6 +68,7 @@ def test_missing_driver_names_its_extra(monkeypatch):
     assert "secret" not in str(refusal.value)
 
 
+@pytest.mark.extra
 @pytest.mark.skipif(find_spec("psycopg") is None, reason="needs the driver")
 def test_server_that_does_not_answer_is_an_error_without_the_password():
     with pytest.raises(StoreError, match=r"127.0.0.1:1/db must be reachable") as refusal:

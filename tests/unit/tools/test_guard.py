@@ -10,6 +10,8 @@ from starlette.responses import PlainTextResponse
 
 from stepladder.tools.dashboard import Guard, _answer
 
+pytestmark = pytest.mark.extra
+
 TOKEN, HOST = "secret-token", "127.0.0.1:8123"
 
 

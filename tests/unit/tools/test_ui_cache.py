@@ -9,6 +9,8 @@ from example_run import Clock
 
 from stepladder.tools.dashboard import Cache
 
+pytestmark = pytest.mark.extra
+
 
 class Maker:
     """Makes a new text each time, in as many seconds as it is told."""

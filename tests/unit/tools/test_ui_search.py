@@ -10,6 +10,8 @@ from stepladder.errors import StepladderError
 from stepladder.runs.stored import RunState
 from stepladder.tools.dashboard import Cache, Pages, Source
 
+pytestmark = pytest.mark.extra
+
 
 class OneSearch(Source):
     """A finished search and a run that trains, whose states are known."""
