@@ -157,7 +157,7 @@ def _what_next(
 ) -> Iterator[str]:
     """Where the report is, and what to do next: three lines at most."""
     from stepladder import api
-    from stepladder.report.wording import what_settles
+    from stepladder.report.wording import judged_effects, what_settles
     from stepladder.runs.preflight import enough_for_a_verdict
 
     yield f"Report:  {finished.folder / 'report.html'}"
@@ -166,8 +166,8 @@ def _what_next(
     if isinstance(finished, api.DatasetsRun):  # only more data sets settle it
         return
     asked = finished.results.study
-    effects = [arm.effect for arm in finished.results.arms if arm.effect]
-    unsettled = [effect for effect in effects if effect.needs_replicates]
+    judged = judged_effects(finished.results)  # of a factorial its main effects
+    unsettled = [effect for _, effect in judged if effect.needs_replicates]
     count = more_replicates(asked.replicates, enough_for_a_verdict(asked),
                             [effect.replicates_needed for effect in unsettled])  # fmt: skip
     more = {"replicates": ["--replicates", str(count)],
