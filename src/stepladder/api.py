@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import inspect
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
-from stepladder.errors import InputError, OutputError, RunError
+from stepladder.errors import InputError, OutputError, RunError, StudyError
 from stepladder.execution.base import Executor
 from stepladder.execution.machine import (
     EngineChoice,
@@ -26,6 +28,7 @@ from stepladder.report.dataframe import Kind
 from stepladder.report.html import write_plots, write_report, write_search
 from stepladder.report.json import as_json
 from stepladder.report.notebook import for_notebook
+from stepladder.report.wording import failures_text
 from stepladder.runs.datasets import check_datasets, judge_results, prepare_datasets
 from stepladder.runs.folder import (
     REPORT_NAME,
@@ -44,7 +47,9 @@ from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
 from stepladder.runs.variance import StudyVariance, study_variance
 from stepladder.store import open_store
+from stepladder.study.metrics import Direction, find_metric
 from stepladder.study.published import PublishedTable
+from stepladder.study.schema import check_name, nearest
 from stepladder.study.study import Study
 from stepladder.training.function import TrialFailure
 
@@ -59,7 +64,6 @@ if TYPE_CHECKING:
     from stepladder.statistics.results import Effect
     from stepladder.statistics.scores import JudgedDatasets, JudgedScores
     from stepladder.study.designs import Design
-    from stepladder.study.metrics import Direction
     from stepladder.study.params import Config
     from stepladder.study.recipe import Recipe
 
@@ -224,10 +228,15 @@ class Run(_Reported):
     failures: tuple[TrialFailure, ...] = ()
 
     def __str__(self) -> str:
-        """The answer and the table, as the command prints them."""
+        """The answer and the table, as the command prints them, and what failed."""
         from stepladder.report.terminal import as_text
 
-        return as_text(self.results, explain=False)
+        return "\n\n".join(filter(None, (as_text(self.results, explain=False), self.failures_text)))
+
+    @property
+    def failures_text(self) -> str:
+        """The trials that failed: arm, replicate and message; empty for none."""
+        return failures_text(self.failures, self.results)
 
     def explain(self) -> str:
         """The table with all that explains it: diagnosis, further tables, how figures are reached.
@@ -305,6 +314,12 @@ class DatasetsRun(_Reported):
         return tuple(failure for one in self.runs.values() for failure in one.failures)
 
     @property
+    def failures_text(self) -> str:
+        """The trials that failed, by data set; empty for none."""
+        return "\n".join(f"On {name}: {one.failures_text}"
+                         for name, one in self.runs.items() if one.failures)  # fmt: skip
+
+    @property
     def shown(self) -> DatasetsResults:
         """The results as tables, pages and JSON show them."""
         from stepladder.report.datasets import DatasetsResults
@@ -366,6 +381,11 @@ class Reproduced:
         from stepladder.report.reproduction import as_text
 
         return as_text(self.judged)
+
+    @property
+    def failures_text(self) -> str:
+        """The trials that failed: arm, replicate and message; empty for none."""
+        return failures_text(self.failures, self.judged.results)
 
     def to_json(self) -> str:
         """The judged table as JSON, as `stepladder reproduce --format json` prints it."""
@@ -813,7 +833,8 @@ def compare(
         executor: as for `run`.
         resources: as for `run`.
         progress: shows how it goes; in Jupyter the running cell when None.
-        fail_fast: whether the first failure stops the run.
+        fail_fast: whether the first failure stops the run; without, a `RuntimeWarning` lists those
+            that failed.
         study: further keys of a study, such as `seed`, `dataset` or `tuning`.
 
     Raises:
@@ -828,6 +849,13 @@ def compare(
         >>> run.results.arms[1].effect.verdict  # doctest: +SKIP
         'helps'
     """
+    if direction is not None:
+        check_name("direction must be minimize or maximize", direction, get_args(Direction))
+    if isinstance(metric, str):
+        find_metric(metric, direction, unit)
+    for key in study.keys() - Study.model_fields:
+        if near := nearest(key, inspect.signature(compare).parameters, [("better", "direction")]):
+            raise StudyError(f"{key} is not an argument of compare; did you mean {near}=?")
     better = None if direction is None else "lower" if direction == "minimize" else "higher"
     judged = {"name": metric, "better": better, "unit": unit, "delta": delta}
     values: dict[str, Any] = {
@@ -836,15 +864,18 @@ def compare(
         "base": dict(base),
         "techniques": techniques,
         "metric": {key: value for key, value in judged.items() if value is not None},
-        "also": list(also),
+        "also": also if isinstance(also, str) else list(also),
         "replicates": replicates,
         "design": design,
     }
     asked = Study(**values, **study)
-    return run(
+    finished = run(
         asked, out=out, workers=workers, executor=executor, resources=resources,
         progress=progress, fail_fast=fail_fast,
     )  # fmt: skip
+    if finished.failures:
+        warnings.warn(finished.failures_text, RuntimeWarning, stacklevel=2)
+    return finished
 
 
 def reproduce(

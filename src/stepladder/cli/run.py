@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from stepladder.api import DatasetsRun, Run
     from stepladder.execution.progress import RunAnnouncement
-    from stepladder.runs.results import Results
     from stepladder.study.study import Study
-    from stepladder.training.function import TrialFailure
 
 
 def _count_or_auto(text: str) -> int | str:
@@ -93,32 +91,6 @@ def _job_file(
     return slurm.sbatch_script(folder, workers, slurm.slurm_options(address), has_code)
 
 
-_SHOWN_FAILURES = 10
-
-
-def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
-    """A list of the trials that failed: arm, replicate and message, equal messages once."""
-    names = {arm.arm.config: arm.arm.name for arm in results.arms}
-    alike: dict[str, list[TrialFailure]] = {}
-    for failure in failures:
-        alike.setdefault(failure.message, []).append(failure)
-    lines = []
-    for message, same in alike.items():
-        trial = same[0].trial
-        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
-        name = names.get(trial.config, "a candidate")
-        lines.append(f"{name}, replicate {trial.shown_replicate}{more}: {message}")
-    if left := len(lines[_SHOWN_FAILURES:]):
-        lines[_SHOWN_FAILURES:] = [f"and {left} other messages"]
-    first = failures[0]
-    listed = "".join(f"\n  - {line}" for line in lines)
-    trace = f"\nThe first of them said:\n{first.trace}" if first.trace else ""
-    return (
-        f"{len(failures)} trial(s) failed:{listed}{trace}\nWhat was finished is stored; "
-        "the same command tries them again"
-    )
-
-
 def _name_a_study() -> str:
     """What to do where no study is named."""
     from stepladder.study.loading import BUILT_IN_STUDIES, studies_in
@@ -168,8 +140,13 @@ def _what_next(
     asked = finished.results.study
     judged = judged_effects(finished.results)  # of a factorial its main effects
     unsettled = [effect for _, effect in judged if effect.needs_replicates]
-    count = more_replicates(asked.replicates, enough_for_a_verdict(asked),
-                            [effect.replicates_needed for effect in unsettled])  # fmt: skip
+    fewest = enough_for_a_verdict(asked)
+    needed = [effect.replicates_needed for effect in unsettled]
+    if asked.delta is None and unsettled and asked.replicates >= fewest and not any(needed):
+        yield ('Next:    name the smallest difference that matters, such as "--set delta=0.5": '
+               "without it no difference is never a verdict")  # fmt: skip
+        return
+    count = more_replicates(asked.replicates, fewest, needed)
     more = {"replicates": ["--replicates", str(count)],
             "repeats": ["--set", f"splits.repeats={2 * asked.splits.repeats}"]}.get(
                 what_settles(asked))  # fmt: skip
@@ -272,8 +249,8 @@ def run(
     finished.ensure_report(shown)
     for line in ("", *_what_next(finished, study, out, explain)):
         click.echo(line, err=True)
-    if failed := _failures(finished):
-        raise RunError("\n".join(failed))
+    if finished.failures:
+        raise RunError(finished.failures_text)
 
 
 class _Where(TypedDict):
@@ -315,16 +292,6 @@ def _show(finished: Run | DatasetsRun, explain: bool) -> None:
     else:
         terminal.show(finished.results, explain=explain)
     click.echo(nl=False)  # which writes what is buffered
-
-
-def _failures(finished: Run | DatasetsRun) -> list[str]:
-    """Texts on the trials that failed."""
-    from stepladder import api
-
-    if isinstance(finished, api.DatasetsRun):
-        return [f"On {name}: {failed_trials(run.failures, run.results)}"
-                for name, run in finished.runs.items() if run.failures]  # fmt: skip
-    return [failed_trials(finished.failures, finished.results)] if finished.failures else []
 
 
 @click.command()
@@ -486,7 +453,7 @@ def reproduce(
         click.echo(reproduction.FORMATS[form](finished.judged), nl=False)
     click.echo(f"Every reading: stepladder report {finished.folder}", err=True)
     if finished.failures:
-        raise RunError(failed_trials(finished.failures, finished.judged.results))
+        raise RunError(finished.failures_text)
 
 
 @click.command()

@@ -127,10 +127,13 @@ def _rows_in_both_parts(dataset: Dataset) -> list[str]:
     differs = dataset.y_test[tested] != dataset.y_train[trained]
     others = int(np.count_nonzero(differs.any(axis=1) if differs.ndim > 1 else differs))
     what = {"classification": "class", "regression": "target", "multilabel": "set of labels"}
-    contradict = f", {others:,} of them with another {what[dataset.task]}" if others else ""
+    same = ", and can be answered from memory"
+    if others:
+        same = f", {others:,} of them with another {what[dataset.task]}"
+        same += "; the rest can be answered from memory" if others < count else ""
     return [
         f"{dataset.name}: {count:,} of {of:,} test examples stand in the training part "
-        f"too{contradict}, and can be answered from memory; leave each example in one part"
+        f"too{same}; leave each example in one part"
     ]
 
 

@@ -7,13 +7,14 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import platformdirs
 
 from stepladder.data.memory import free_memory
 from stepladder.errors import InputError
 from stepladder.files import load_json
+from stepladder.study.schema import check_name
 from stepladder.training.checkpoints import SHARE
 from stepladder.training.history import versions
 
@@ -122,9 +123,10 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
         engine: what trains.
 
     Raises:
-        InputError: if there are fewer cores than workers, or the Keras backend asked for is not
-            installed.
+        InputError: if there are fewer cores than workers, there is no such engine, or the Keras
+            backend asked for is not installed.
     """
+    check_name("engine must be auto, population or fit", engine, get_args(EngineChoice))
     usable = cores()
     device: Literal["cpu", "gpu"] = "gpu" if engine != "fit" and has_gpu() else "cpu"
     count = _count_workers(workers, len(usable) if device == "cpu" else 1, len(usable))

@@ -205,6 +205,7 @@ class Claims:
         self._store, self._driver, self._clock = store, driver, clock
         self._beaten = clock()
         self._held: set[str] = set()
+        self._has_failed = False
         self._seen: dict[str, tuple[int, float]] = {}  # beat of another driver, and since when
 
     def claim(self, some: Sequence[Group]) -> list[Group | None]:
@@ -272,6 +273,17 @@ class Claims:
     def release(self, trial_id: str) -> None:
         """Forgets a trial that is stored: its claim has ended with it."""
         self._held.discard(trial_id)
+
+    def fail(self, trial_id: str) -> None:
+        """Forgets a trial that failed: its claim stays until `give_up_failed`."""
+        self._held.discard(trial_id)
+        self._has_failed = True
+
+    def give_up_failed(self) -> None:
+        """Gives up what failed, once nothing is trained here: other drivers wait for it."""
+        if self._has_failed:
+            self._has_failed = False
+            self.end()
 
     def end(self) -> None:
         """Gives up every claim, so that nobody has to wait for them."""
@@ -519,7 +531,7 @@ class _Execution:
         if failure.trial.id in self._failed:
             return  # it failed as its process was ended for its timeout
         self._failed.add(failure.trial.id)
-        self._claims.release(failure.trial.id)
+        self._claims.fail(failure.trial.id)
         self._progress.trial_failed(failure.trial, failure.message)
         self._on_failure(failure)
 
@@ -527,6 +539,8 @@ class _Execution:
         """Takes over from runs that have died, once nothing else is left to begin."""
         if not self._claims.elsewhere or self._waiting:
             return
+        if not self._running:
+            self._claims.give_up_failed()
         free, done = self._claims.poll_others()
         for trial in done:
             self._progress.trial_found(trial)

@@ -48,8 +48,9 @@ _UNFINISHED = frozenset(
 )  # fmt: skip
 _EMPTY = frozenset(("", "na", "n/a", "<na>", "none", "null", "-"))
 _LOWER = re.compile(
-    r"(?<![a-z])(?:err|mae|mse|mape|nll|ppl|wer|cer|fid|secs?|ms|cost|regret|duration)(?![a-z])"
-    r"|(?:loss|losses|errors?|rmse|perplexity|times?|latency|latencies|seconds?)(?![a-z])"
+    r"(?<![a-z])(?:err|mae|s?mape|nll|ppl|wer|cer|fid|ece|secs?|ms|cost|regret|duration|hamming)"
+    r"(?![a-z])|(?:loss|losses|errors?|r?msl?e|perplexity|times?|latency|latencies|seconds?"
+    r"|distances?|divergences?)(?![a-z])"
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -527,6 +528,9 @@ def _metric_of(
                 f"{label} must have a direction, found none, and {why}; say whether "
                 f"{DIRECTION_OPTIONS}"
             )
+    if direction is None and label != SCORE.name:
+        reading.notes.append(f"Taken for granted: a higher {label} is better. If not, say so with "
+                             "--lower-is-better.")  # fmt: skip
     if direction is None or (is_fraction and direction == "maximize"):
         return replace(SCORE, name=label)  # bounds are checked next
     return find_metric(label, direction, unit)

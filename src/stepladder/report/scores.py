@@ -161,7 +161,8 @@ def _notes(arm: ScoredArm, judged: JudgedScores, digits: int) -> tuple[str, ...]
         notes.append(f"lacks {plural(len(arm.missing), 'replicate')}: {names}")
     if effect is not None and effect.unpaired:
         pairs, unpaired = plural(effect.pairs, "pair"), plural(effect.unpaired, "replicate")
-        notes.append(f"effect over {pairs}, without {unpaired} that are not finite in both arms")
+        notes.append(f"effect over {pairs}, without {unpaired} that one of the arms lacks or that "
+                     "diverged there")  # fmt: skip
     if effect is not None and effect.at_chance is not None:
         text = FormattedNumber.points(effect.at_chance, digits).text
         verdict = effect_verdict(effect.at_chance, judged.delta or 0.0)

@@ -22,6 +22,7 @@ from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
 from stepladder.study.study import Study
+from stepladder.training.function import TrialFailure
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈",
          "not worse beyond δ": "≳", "not enough replicates": "?",
@@ -919,3 +920,31 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
         words |= _FAIR
     meanings = {word: text.replace("image", results.noun) for word, text in words.items()}
     return tuple(sorted(meanings.items(), key=lambda word: word[0].lower()))
+
+
+def failures_text(failures: Sequence[TrialFailure], results: Results) -> str:
+    """The trials that failed: arm, replicate and message, equal messages once; "" for none."""
+    if not failures:
+        return ""
+    names = {arm.arm.config: arm.arm.name for arm in results.arms}
+    alike: dict[str, list[TrialFailure]] = {}
+    for failure in failures:
+        alike.setdefault(failure.message, []).append(failure)
+    lines = []
+    for message, same in alike.items():
+        trial = same[0].trial
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        name = names.get(trial.config, "a candidate")
+        lines.append(f"{name}, replicate {trial.shown_replicate}{more}: {message}")
+    if left := len(lines[_SHOWN_FAILURES:]):
+        lines[_SHOWN_FAILURES:] = [f"and {left} other messages"]
+    first = failures[0]
+    listed = "".join(f"\n  - {line}" for line in lines)
+    trace = f"\nThe first of them said:\n{first.trace}" if first.trace else ""
+    return (
+        f"{len(failures)} trial(s) failed:{listed}{trace}\nWhat was finished is stored; "
+        "the same command tries them again"
+    )
+
+
+_SHOWN_FAILURES = 10

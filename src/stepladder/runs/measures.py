@@ -84,8 +84,8 @@ def count_leading(results: Replicates) -> int:
 
 _SPEAKS_FOR: dict[Part, str] = {
     "test": SAME_TEST,
-    "validation": "these validation images, retrained",
-    "train": "these training images, retrained",
+    "validation": "these validation examples, retrained",
+    "train": "these training examples, retrained",
 }
 
 
@@ -113,7 +113,7 @@ def scope_of(part: Part, study: Study, record: StudyRecord | None = None) -> tup
     is_fixed = is_own or (study.is_forward and not study.overlap)
     if part != "validation" or study.trainer is not None or is_fixed or not sizes.get("train"):
         return 0.0, _SPEAKS_FOR[part]
-    return sizes["validation"] / sizes["train"], "new images of the same kind, retrained"
+    return sizes["validation"] / sizes["train"], "new examples of the same kind, retrained"
 
 
 def folds_of(study: Study) -> OverFolds | None:

@@ -43,7 +43,7 @@ def side_of(claim: Claim, metric: Metric) -> int:
     return metric.sign if claim == "not worse" else 0
 
 
-SAME_TEST = "these test images, retrained on these training images"
+SAME_TEST = "these test examples, retrained on these training examples"
 """What an interval over replicates speaks for, on a test part that is the same for all."""
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from stepladder.errors import InputError
 from stepladder.statistics.datasets import OverDatasets, judge_over_datasets
@@ -126,6 +127,7 @@ def judge_scores(
     if chance is not None:
         _check_chance(chance, metric)
     _check_overlap(overlap, anytime)
+    check_name("claim must be difference or not worse", claim, get_args(Claim))
     if delta is None and metric.is_fraction:
         delta = 0.1
     if claim == "not worse" and delta is None:

@@ -78,12 +78,12 @@ def folds_into_replicates(values: Mapping[str, Any]) -> Mapping[str, Any]:
     else:
         folds, repeats = getattr(splits, "folds", None), getattr(splits, "repeats", 1)
         is_folds = folds is not None
-    if not is_folds or not (type(folds) is int and type(repeats) is int):
+    if not is_folds or not (type(folds) is int and type(repeats) is int and folds > 1):
         return values  # what is wrong is said by the key itself
     wanted, given = folds * repeats, values.get("replicates", folds * repeats)
     if given != wanted:
-        repeats = given // folds if type(given) is int and given > 0 and not given % folds else 2
-        advice = f"write splits.repeats = {repeats} in place of replicates"
+        more = max(-(-given // folds), 1) if type(given) is int else 2
+        advice = f"write splits.repeats = {more} in place of replicates"
         if given == "auto":
             advice = "replicates are not added one by one, as folds bring no new data; " + advice
         raise ValueError(

@@ -413,7 +413,9 @@ def make_user_result(
         TrainingError: if the answer is something else.
     """
     if not isinstance(answer, Mapping):
-        _must_return(f"a mapping of metric to value, found {_kind(answer)}")
+        example = f"{answer:g}" if isinstance(answer, float) else "0.5"
+        _must_return(f"a mapping of metric to value, found {_kind(answer)}; give the number its "
+                     f'name, such as {{"rmse": {example}}}')  # fmt: skip
     parts, per_example = _parts(answer)
     measures = {
         part: {

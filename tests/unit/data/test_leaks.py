@@ -299,7 +299,7 @@ def test_the_same_row_with_another_class_is_counted():
     y[30:] = (Y_TRAIN[:10] + np.r_[np.ones(4, int), np.zeros(6, int)]) % 3
     x_test = np.r_[TEST[:30], TRAIN[:10]]
     (line,) = dataset_notes(assemble("d", x_train=TRAIN, y_train=Y_TRAIN, x_test=x_test, y_test=y))
-    assert f"10 {TWICE}, 4 of them with another class, and can be answered" in line
+    assert f"10 {TWICE}, 4 of them with another class; the rest can be answered" in line
 
 
 def test_rows_of_a_few_values_repeat_without_a_mistake():

@@ -132,6 +132,18 @@ def test_what_another_holds_is_left_to_it_and_the_lanes_stay(claims, store):
     assert claims.elsewhere == []
 
 
+def test_what_failed_is_given_up_once_for_whoever_waits_for_it(claims, store):
+    claims.claim([GROUP])
+    claims.give_up_failed()
+    assert store.claimed(ids(0, 1, 2)).keys() == set(ids(0, 1, 2)), "nothing has failed"
+    claims.fail(TRIALS[0].id)
+    claims.give_up_failed()
+    assert store.claimed(ids(0, 1, 2)) == {}
+    claims.claim([GROUP])
+    claims.give_up_failed()
+    assert store.claimed(ids(0)), "it failed before"
+
+
 def test_a_group_that_others_hold_or_have_stored_is_none(claims, store):
     store.claim(FAR, ids(0, 1))
     store.add(finished(TRIALS[2], 0.5))
