@@ -779,31 +779,23 @@ _ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth")
 
 def judgement_note(results: Results) -> str:
     """Which judgement of the study this is, and what changed; empty for the first one."""
-    judged, shown = [effect for _, effect in judged_effects(results)], measure_of(results)
-    sentences = []
-    if not results.is_first and judged:
-        place = len(results.earlier)
-        ordinal = f"{_ORDINALS[place]} judgement" if place < len(_ORDINALS) else (
-            f"Judgement {place + 1}"
-        )  # fmt: skip
-        before = join_list([_question_text(each) for each in results.earlier], most=4)
-        sentences.append(
-            f"{ordinal} of this study, after {before}: what the first did not settle is tested by "
-            f"{_later_test(results)}, so that all judgements together are wrong in at most 5 % of "
-            "studies."
-        )
-        more = what_settles(results.study)
-        differs = [f"{truncate(name, 40)}: {verdict_text(effect.first_verdict, shown.delta, more)}"
-                   for name, effect in judged_effects(results)
-                   if effect.first_verdict is not None]  # fmt: skip
-        if differs:
-            sentences.append(f"First verdict of {'; '.join(differs)}.")
-    if judged and results.asked_delta != results.study.delta:
-        asked = "none" if results.asked_delta is None else f"{results.asked_delta:g}"
-        sentences.append(
-            f"δ of the first judgement stays, {results.study.delta:g}; now asked for: {asked}."
-        )
-    return " ".join(sentences)
+    judged, shown = judged_effects(results), measure_of(results)
+    if results.is_first or not judged:
+        return ""
+    place = len(results.earlier)
+    ordinal = (
+        f"{_ORDINALS[place]} judgement" if place < len(_ORDINALS) else f"Judgement {place + 1}"
+    )
+    before = join_list([_question_text(each) for each in results.earlier], most=4)
+    text = (
+        f"{ordinal} of this study, after {before}: what the first did not settle is tested by "
+        f"{_later_test(results)}, so that all judgements together are wrong in at most 5 % of "
+        "studies."
+    )
+    more = what_settles(results.study)
+    differs = [f"{truncate(name, 40)}: {verdict_text(effect.first_verdict, shown.delta, more)}"
+               for name, effect in judged if effect.first_verdict is not None]  # fmt: skip
+    return f"{text} First verdict of {'; '.join(differs)}." if differs else text
 
 
 def _later_test(results: Results) -> str:

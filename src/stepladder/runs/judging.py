@@ -105,10 +105,14 @@ def judge(
     readout: FactorialAnalysis | None = None
     look_count, is_every_look = count_looks(store, record.fingerprint)
     history = judging_history(context, arms, by_arm, store)
-    asked = study.delta
+    asked, other_delta = study.delta, list[str]()
     if is_look:
         if history.first_delta != asked:
             study = study.changed({"delta": history.first_delta})
+            other_delta = [
+                f"δ of the first judgement stays, {history.first_delta:g}; now asked for: "
+                f"{'none' if asked is None else f'{asked:g}'}."
+            ]
         judged, interim = _judge_effects(study, arms, results, context.baseline, history)
         occasion = history.occasion(main=True)
         readout = analyze_factorial(study, results, context.baseline, occasion)
@@ -146,7 +150,12 @@ def judge(
         seconds=record.seconds,
         readout=readout,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=parameters),
-        warnings=(*underpowered(study), *problems, *([FOLDS_NOTE] if is_folds else [])),
+        warnings=(
+            *other_delta,
+            *underpowered(study),
+            *problems,
+            *([FOLDS_NOTE] if is_folds else []),
+        ),
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
         noun=record.noun,

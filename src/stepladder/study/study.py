@@ -260,7 +260,12 @@ def metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(metric, Mapping):
         metric = dict(metric)
         if "delta" in metric:
-            values = {**values, "delta": metric.pop("delta")}
+            delta, other = metric.pop("delta"), values.get("delta")
+            if other not in (None, delta):
+                raise ValueError(
+                    f"delta must be given once, found {other} and metric.delta {delta}; remove one"
+                )
+            values = {**values, "delta": delta}
         with own_errors():
             try:
                 metric = JudgedMetric(**metric)

@@ -299,9 +299,8 @@ def test_validation_figures_overlap_and_every_interval_says_what_it_is_for():
     half = stats.t.ppf(0.975, 3) * np.std(wobble, ddof=1) * (1 / 4 + 10 / 90) ** 0.5
     assert held_out.ci_high - held_out.mean == pytest.approx(half)
     assert held_out.speaks_for == "new examples of the same kind, retrained"
-    assert (plain.test.speaks_for, found[0].train.speaks_for) == (
-        "these test examples, retrained on these training examples", "these training examples, retrained"
-    )  # fmt: skip
+    assert plain.test.speaks_for == "these test examples, retrained on these training examples"
+    assert found[0].train.speaks_for == "these training examples, retrained"
     by_measure = {item.measure: item.speaks_for for item in found[1].differences}
     assert by_measure["val_accuracy"] == "new examples of the same kind, retrained"
     assert by_measure["test_loss"] == "these test examples, retrained on these training examples"

@@ -117,6 +117,7 @@ def test_delta_of_the_first_judgement_stays(dataset):
     run(study(5), dataset, store)
     results = run(study(5, delta=30.0), dataset, store)
     assert (results.study.delta, results.asked_delta) == (0.1, 30.0)
+    assert results.warnings[0] == "δ of the first judgement stays, 0.1; now asked for: 30."
     assert results.arms[2].effect.verdict == "not enough replicates"
     assert [each.delta for each in kept(store, dataset)] == [0.1, 30.0]
 

@@ -318,6 +318,11 @@ def test_the_metric_that_is_judged_follows_the_task(task, metric, delta):
     assert (accuracy.computed, judged(dataset=table).computed) == ((), ("macro_f1",))
 
 
+def test_a_delta_is_given_once():
+    with pytest.raises(StudyError, match=r"found 0.1 and metric.delta 0.5; remove one"):
+        of_task("regression", metric={"name": "mae", "delta": 0.5}, delta=0.1)
+
+
 def test_delta_of_a_regression_is_in_the_unit_of_its_target():
     study = of_task("regression", metric={"name": "mae", "delta": 0.5, "unit": "kWh"})
     assert (study.judged.unit, study.delta) == ("kWh", 0.5)
