@@ -221,11 +221,11 @@ def span_text(values: Sequence[Choice]) -> str:
 def flat_text(result: SearchResult) -> str:
     """How many settings are about as good as the best."""
     text = (
-        f"Flat top: {len(result.top)} of {plural(result.whole, 'whole candidate')} are "
-        f"{near_best(measure_of_search(result))} as they were found"
+        f"Flat top: of {plural(result.whole, 'whole candidate')}, {len(result.top)} "
+        f"{'is' if len(result.top) == 1 else 'are'} {near_best(measure_of_search(result))} as found"
     )
     if math.isfinite(result.luck.noise):
-        text += f"; of {result.not_excluded} it cannot be ruled out"
+        text += f", and {result.not_excluded} may be in truth"
     return f"{text}."
 
 

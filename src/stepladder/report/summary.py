@@ -351,9 +351,10 @@ def _power(results: Results) -> str:
 def _confounds(results: Results) -> str:
     if not results.confounds:
         return ""
+    which = "it" if len(results.confounds) == 1 else "any of them"
     return (
         f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
-        "technique, listed under Details: an effect may be due to any of them."
+        f"technique, listed under Details: an effect may be due to {which}."
     )
 
 

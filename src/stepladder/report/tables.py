@@ -20,6 +20,7 @@ from stepladder.report.wording import (
     p_value,
     plural,
     printable,
+    settled_text,
     signed,
     truncate,
 )
@@ -418,7 +419,10 @@ def _technique_table(readout: FactorialAnalysis, shown: Measure) -> Table:
     what = f"{shown.unit} of {shown.on('test')}" if shown.unit else shown.on("test")
     columns = (*words("technique"), *numbers("main effect"), *words("verdict"))
     columns += numbers("Shapley", "of gain", "least", "most") if shares else ()
-    rows = tuple(_technique_row(main, shares.get(main.technique), shown) for main in readout.main)
+    rows = tuple(
+        _technique_row(main, shares.get(main.technique), shown, readout.replicates)
+        for main in readout.main
+    )
     note = (
         f"Main effect: {what} that the technique adds, averaged over "
         f"{'all' if shares else 'the trained'} combinations of the others, over "
@@ -437,11 +441,15 @@ def _technique_table(readout: FactorialAnalysis, shown: Measure) -> Table:
     return Table(readout_title(readout), columns, rows, note)
 
 
-def _technique_row(main: MainEffect, share: ShapleyShare | None, shown: Measure) -> tuple[str, ...]:
+def _technique_row(
+    main: MainEffect, share: ShapleyShare | None, shown: Measure, replicates: int
+) -> tuple[str, ...]:
     own, digits = effect_verdict(main.effect, shown.delta), shown.digits
     if main.effect.reason:
         own = CANNOT_BE_JUDGED
     verdict = [own, needed_text(main.effect, has_range=False)]
+    if main.effect.settled_at and main.effect.settled_at < replicates:
+        verdict.append(settled_text(main.effect))
     cells = (
         truncate(main.technique, NAME_LENGTH),
         spread_text(main.effect, digits),

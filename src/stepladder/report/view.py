@@ -510,6 +510,8 @@ def _notes(result: ArmResult, results: Results, shown: Measure) -> tuple[str, ..
     if is_finished and result.effect is not None and result.effect.unpaired:
         unpaired = plural(result.effect.unpaired, "replicate")
         notes.append(f"effect without {unpaired}, not finite in both arms")
+    if result.effect and result.effect.settled_at and result.effect.settled_at < result.n:
+        notes.append(f"effect {wording.settled_text(result.effect)}")
     guessing = result.effect.at_chance if result.effect else None
     if guessing is not None:
         guess = "guessing" if results.study.task == "classification" else "one answer to everything"

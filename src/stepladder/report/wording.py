@@ -189,6 +189,11 @@ def needed_text(effect: Effect, *, has_range: bool = True) -> str:
     return f"about {plan.count:,} would do for {purpose}{span}"
 
 
+def settled_text(effect: Effect) -> str:
+    """Which replicates an effect is over that was settled before the last one."""
+    return f"over the first {effect.settled_at} replicates, which settled it"
+
+
 def plan_span(plan: ReplicatePlan) -> str:
     """The range of replicates that pilots of the same size ask for: "9 to 60", "9 to more"."""
     return f"{plan.low:,} to {'more' if plan.high is None else f'{plan.high:,}'}"

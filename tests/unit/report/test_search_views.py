@@ -86,7 +86,7 @@ def test_the_table_says_what_was_best_and_what_was_luck(found):
     assert "(selection bias); fresh replicates are 0.40 points lower; one" in " ".join(text.split())
     assert "0 looks at this test set so far" in text
     assert "test " not in text.split("0 looks")[0]
-    assert "2 of 4 whole candidates are within 0.1 points" in text
+    assert "of 4 whole candidates, 2 are within 0.1 points" in text
     assert "10 → 91.00 % (20 s)" in text
     assert all(len(line) <= 140 for line in text.splitlines())
 

@@ -421,7 +421,7 @@ def test_enough_replicates_and_single_arms_are_not_named():
 def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
     (line,) = underpowered(Study.load("mnist", {"design": "factorial"}))
     assert line.startswith("5 replicates of each arm are too few for a verdict")
-    assert "on any of 32 comparisons, however large its effect; 6 are enough" in line
+    assert "on any of 32 comparisons, however large its effect; 6 are the fewest" in line
     assert "Main effects, a family of 5, are judged separately" in line
     assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
 

@@ -56,7 +56,7 @@ def factorial_plot(results: Results) -> Plot | None:
         return None
     return Plot(
         name="factorial",
-        title=readout_title(readout),
+        title="Each technique's part in the gain" if readout.shares else readout_title(readout),
         caption=READOUT_CAPTION,
         words=readout_words(readout, shown),
         columns=("figure", "technique", *_heads(shown), "share_of_orders"),
