@@ -31,7 +31,7 @@ from stepladder.runs.folder import (
 )
 from stepladder.runs.results import Results
 from stepladder.runs.stored import results_of, results_so_far
-from stepladder.statistics.results import Estimate
+from stepladder.statistics.results import SAME_TEST, Estimate
 from stepladder.store import open_store
 from stepladder.store.base import example_noun
 from stepladder.study.metrics import POINTS, Direction, Metric, find_metric
@@ -252,7 +252,8 @@ def _seconds(saved: float | None) -> float:
 def _estimate(saved: Mapping[str, Any]) -> Estimate:
     low, high = (None if saved[end] is None else float(saved[end]) for end in ("ci_low", "ci_high"))
     values = tuple(math.nan if value is None else float(value) for value in saved["values"])
-    return Estimate(_seconds(saved["mean"]), low, high, values)
+    scope = str(saved.get("ci_speaks_for", SAME_TEST))
+    return Estimate(_seconds(saved["mean"]), low, high, values, speaks_for=scope)
 
 
 @dataclass(frozen=True)
@@ -365,7 +366,8 @@ def side_table(entries: Sequence[Entry], part: DataPart) -> Table:
     order = sorted(range(len(rows)), key=lambda place: (entries[place].parameters, place))
     noun = entries[0].noun if entries else "image"
     of_test = f" on these test {noun}s, and new {noun}s would make it wider"
-    these = of_test if part == "test" and has_sizes else ""
+    is_one_test = all(entry.accuracy.speaks_for.startswith("these test") for entry in entries)
+    these = of_test if part == "test" and has_sizes and is_one_test else ""
     note = (
         "smallest, fastest: on the Pareto front of weights, of training time: no other arm is at "
         "least as good in both and better in one. Fronts are read off means; ± is the 95 % t "

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from example_results import all_diverged, some_diverged
@@ -42,6 +43,9 @@ def test_what_the_interval_is_over_is_told():
     note = pareto.side_table(ENTRIES, "test").note
     assert "over replicates on these test images, and new images would make it wider" in note
     assert "test images" not in pareto.side_table(ENTRIES, "validation").note
+    scope = "over folds of these data, for new examples of the same kind, retrained"
+    folds = [replace(one, accuracy=replace(one.accuracy, speaks_for=scope)) for one in ENTRIES]
+    assert "new images" not in pareto.side_table(folds, "test").note
 
 
 def test_an_arm_of_which_replicates_diverged_is_marked_and_never_sure():
