@@ -325,10 +325,11 @@ class DelimitedFile:
         dot = next(filter(_WITH_DOT.fullmatch, cells), None)
         if dot is not None or all(map(_THOUSANDS.fullmatch, commas)):
             found = f"{commas[0]!r} and {dot!r}" if dot else f"{commas[0]!r}"
-            meaning = "" if dot else ", which may be a fraction or thousands"
+            meaning = "" if dot else ", which may be thousands or a fraction"
             raise DataError(
-                f"{self.path}: numbers must have one decimal mark, found {found}{meaning}; write "
-                'decimal = "," in dataset, or decimal = "." and the numbers without commas'
+                f"{self.path}: numbers must have one decimal mark, found {found}{meaning}; remove "
+                'commas of thousands from the file, or write decimal = "," in dataset if each is '
+                "a decimal mark"
             )
         return ","
 

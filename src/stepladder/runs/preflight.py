@@ -313,8 +313,8 @@ def underpowered(study: Study) -> tuple[str, ...]:
     main = f" Main effects, a family of {effects}, are judged separately." if has_effects else ""
     return (
         f"{count} {noun} of each arm are too few for a verdict on any of {family:,} comparisons, "
-        f"however large its effect; {enough} are the fewest that allow one{_more_replicates(study)}."
-        f"{main}",
+        f"however large its effect; {enough} are the fewest that allow one"
+        f"{_more_replicates(study)}.{main}",
     )
 
 
