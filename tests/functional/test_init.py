@@ -182,11 +182,12 @@ def test_a_row_number_is_no_input_but_where_there_is_no_other(place):
 
 
 def test_each_reason_to_leave_columns_out_is_said_once(place):
-    columns = {"Id": int, "name": name, "day": day, "p": number, "note": name, "kind": colour}
+    columns = {"Id": int, "name": name, "day": day, "p": number, "note": name, "kind": colour,
+               "price": lambda row: f"${row}.50", "share": lambda row: f"{row % 7} %"}  # fmt: skip
     (place / "data.csv").write_text(some_table(**columns))
     assert (
         "Left out with ignore: Id (numbers of the rows); name, note (too many different texts); "
-        "day (dates)."
+        "day (dates); price, share (numbers with a sign such as $ or %: write plain ones)."
     ) in from_dataset(str(place / "data.csv"), place / "new").notes
 
 

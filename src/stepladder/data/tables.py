@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -284,6 +285,8 @@ class _Input:
         """Why a column of so many rows can be no input, in a few words; empty where it can."""
         if self._has_dates:
             return "dates"
+        if self.codes and all(map(_AMOUNT.fullmatch, self.codes)):
+            return "numbers with a sign such as $ or %: write plain ones"
         # A third, where `_text_encoder` asks for half: of the training rows, which are fewer.
         if len(self.codes) > min(_MOST_CATEGORIES, rows // 3):
             return "too many different texts"
@@ -302,6 +305,10 @@ class _Input:
                 0, f"a category, one of {_MOST_CATEGORIES} at most",
                 f"{len(self.codes)} texts such as {next(iter(self.codes))[:80]!r}", ignore,
             )  # fmt: skip
+
+
+_AMOUNT = re.compile(r"[-+]?[$€£¥]? ?[-+]?\d[\d.,]* ?[%$€£¥]?")
+"""A price, a share, or a number with commas of thousands."""
 
 
 def _texts(array: _Array) -> _Array:
