@@ -191,6 +191,7 @@ _ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(?<= xlink:href=")#([^"]+)|(?<="url\()#([^)]+)')
 _INDENT = re.compile(r"\s*\n\s*")
 _METADATA = re.compile(r"<metadata>.*?</metadata>\s*", re.DOTALL)
+_MARKER = re.compile(r'(<defs>\n<path id="[^"]*" d="[^"]*") style="stroke[^"]*"')
 _MARKS = {ARM: r' data-arm="\1"\2', GREY: r' class="grey"\2', TIP: r"\2<title>\1</title>"}
 
 
@@ -250,6 +251,9 @@ def svg_and_png_of(plot: Plot) -> tuple[str, bytes]:
 def _compact(svg: bytes) -> str:
     text = _PLACES.sub(lambda place: _TOO_FINE.sub(r"\1", place.group()), svg.decode())
     text = _METADATA.sub("", _INDENT.sub("\n", text))
+    # Each use of a marker has its stroke too. A stroke of its own would stay as it is on dark
+    # pages: in browsers, a rule of the page does not reach into what `use` repeats.
+    text = _MARKER.sub(r"\1", text)
     for start, mark in _MARKS.items():
         text = re.sub(f' id="{start}([^"]*)"(/?>)', mark, text)
     text = text.replace("</style>", f"\n{dark_style(drawing=text)}\n</style>", 1)

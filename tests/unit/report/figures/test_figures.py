@@ -164,6 +164,15 @@ def drawing(text):
     return with_names_in_order(body)
 
 
+def test_a_mark_has_its_colours_where_it_is_used_which_a_page_can_change():
+    # a rule of a page does not reach into what <use> repeats: it would stay black on black
+    for name in made("fair"):
+        body = svg("fair", name).partition("</style>")[2]
+        assert not re.search(r"<defs>[^<]*<path[^>]*(?:stroke|fill)", body), name
+    marks = re.findall(r"<use [^>]*style=\"([^\"]*)\"", svg("mnist", "ladder"))
+    assert f"fill-opacity: 0; stroke: {LIGHT.ink}; stroke-width: 1.1; " in "".join(marks)
+
+
 def test_images_of_greys_are_turned_round_on_dark_paper():
     drawn = svg("mnist", "hardest")
     assert drawn.count('class="grey"') == drawn.count("<image")
