@@ -1,4 +1,4 @@
-"""What a reader could not read in a figure: too few ticks, texts cut off or over each other."""
+"""What a reader could not read in a figure: too few ticks, texts cut off, alike or over others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def faults(plot):
         mpl.rcParams.update(settings(LIGHT))
         figure = figure_of(plot)
         figure.canvas.draw()
-        found = [*_few_ticks(figure), *_unmarked_scales(figure), *_bad_texts(figure)]
+        found = [*_few_ticks(figure), *_unmarked_scales(figure), *_bad_texts(figure),
+                 *_equal_titles(figure)]  # fmt: skip
         return [f"{plot.name}: {fault}" for fault in found]
 
 
@@ -55,6 +56,12 @@ def _unmarked_scales(figure):
             )  # fmt: skip
             if axis.get_scale() != "linear" and is_read and "log" not in words:
                 yield f"{axis.axis_name} axis of {panel.get_title()!r}: not said to be logarithmic"
+
+
+def _equal_titles(figure):
+    titles = [title for panel in figure.axes if (title := panel.get_title(loc="left"))]
+    for title in {title for title in titles if titles.count(title) > 1}:
+        yield f"{titles.count(title)} panels have the title {title!r}"
 
 
 def _bad_texts(figure):

@@ -318,11 +318,11 @@ def _forest(arm: ArmOverDatasets, shown: Measure, noun: str, place: int) -> Plot
           for data, effect in arm.by_dataset.items()),
         replace(bar(ALL, arm.effect, verdict_text(arm.verdict, shown.delta)), images=ends),
     )  # fmt: skip
-    forest = Forest(bars, shown, noun)
+    forest = Forest(bars, shown, noun, part="")
     lower = " Lower is better." if shown.metric.sign < 0 else ""
     strip = f"{forest.strip_note}, within which a difference does not matter."
     caption = (
-        f"Effect on {shown.on('test')} on each data set, and its mean over them.{lower} Thick "
+        f"Effect on {shown.name} on each data set, and its mean over them.{lower} Thick "
         "line: 95 % interval, of the mean for data sets like these; thin: where the effect on a "
         "new data set is in 95 % of cases; small dots below: single replicates, of the mean single "
         f"data sets.{strip if forest.strip_note else ''} A hollow mark: not settled."

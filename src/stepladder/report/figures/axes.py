@@ -287,13 +287,72 @@ def amount(value: float, shown: Measure) -> str:
     return f"{number(value, shown.digits)} {unit}".rstrip()
 
 
-def within_reach(points: Sequence[float], ends: Iterable[float], shown: Measure) -> list[float]:
-    """Ends of intervals, moved so near some points that a wide one cannot press these together."""
-    low, high = min(points, default=0.0), max(points, default=0.0)
-    span = high - low
-    if shown.metric.is_fraction:
-        return [max(end, low / 2) for end in ends]
-    return [min(max(end, low - span), high + span) if span else end for end in ends]
+Interval = tuple[float | None, float | None]
+"""The ends of an interval; None or NaN where it has none."""
+
+
+def within_reach(
+    points: Sequence[float], intervals: Iterable[Interval], shown: Measure
+) -> list[float]:
+    """Ends of intervals, moved nearer where one out of all proportion would press points together.
+
+    An axis reaches beyond the points by as much as they span, or by three usual half widths.
+
+    Args:
+        points: as they are shown.
+        intervals: likewise.
+        shown: the metric.
+
+    Example:
+        >>> rmse = Measure(METRICS["rmse"], None)
+        >>> within_reach([1, 2], [(0.5, 1.5), (0, 4), (0, 90)], rmse)
+        [0.5, 1.5, 0.0, 4.0, 0.0, 8.0]
+    """
+    ends = np.array([pair for pair in intervals if _is_known(pair)], float)
+    if not ends.size or not points:
+        return []
+    is_log = is_log_odds(points, shown)
+    inner = log_odds(points) if is_log else np.array(points, float)
+    outer = log_odds(ends) if is_log else ends
+    reach = max(np.ptp(inner), 3 * float(np.median(np.ptp(outer, axis=1))) / 2)
+    outer = np.clip(outer, inner.min() - reach, inner.max() + reach)
+    return [float(end) for end in (_percent(outer) if is_log else outer).ravel()]
+
+
+def _is_known(interval: Interval) -> bool:
+    return all(end is not None and math.isfinite(end) for end in interval)
+
+
+def mark_cut(
+    axes: Axes, which: Literal["x", "y"], place: float, interval: Interval, colour: str
+) -> None:
+    """Arrowheads at the frame where an interval goes on beyond it.
+
+    Args:
+        axes: with limits.
+        which: axis that the interval is along.
+        place: on the other axis.
+        interval: its ends.
+        colour: of the interval.
+    """
+    least, most = axes.get_xlim() if which == "x" else axes.get_ylim()
+    low, high = interval
+    for end, frame, side, mark in ((low, least, -1, "<v"), (high, most, 1, ">^")):
+        if end is not None and side * end > side * frame:
+            at = (frame, place) if which == "x" else (place, frame)
+            axes.plot(*at, color=colour, zorder=6, marker=mark[which == "y"],
+                      markersize=4, clip_on=False)  # fmt: skip
+
+
+def cut_note(
+    points: Sequence[float], intervals: Sequence[Interval], shown: Measure,
+    text: str = "Arrowheads at the frame: the interval goes on.",
+) -> str:  # fmt: skip
+    """What a caption says of intervals that are cut, after a space; nothing where none is."""
+    known = [pair for pair in intervals if _is_known(pair)]
+    given, seen = np.ravel(np.array(known, float)), within_reach(points, known, shown)
+    is_whole = not seen or np.allclose(given, seen, rtol=1e-6, atol=0)
+    return "" if is_whole else f" {text}"
 
 
 def epoch_axis(axes: Axes, epochs: int) -> None:
@@ -562,6 +621,26 @@ def wrap_text(text: str, width: int, lines: int = 2) -> str:
     if len(wrapped) <= lines:
         return "\n".join(wrapped)
     return "\n".join([*wrapped[: lines - 1], truncate(" ".join(wrapped[lines - 1 :]), width)])
+
+
+def panel_titles(names: Sequence[str], width: int, lines: int = 2) -> list[str]:
+    r"""Names on `lines` lines each, or on as many as it takes to tell them apart.
+
+    Args:
+        names: one a panel.
+        width: characters a line.
+        lines: where names differ within them.
+
+    Example:
+        >>> panel_titles(["dropout before ReLU", "dropout before Adam"], 10, 1)
+        ['dropout\nbefore\nReLU', 'dropout\nbefore\nAdam']
+    """
+    most = max(map(len, names), default=0)  # a word a line at least
+    for count in range(lines, lines + most):
+        titles = [wrap_text(name, width, count) for name in names]
+        if len(set(titles)) == len(set(names)):
+            return titles
+    return list(names)
 
 
 def first_of(texts: Sequence[str], most: int, rest: str) -> str:

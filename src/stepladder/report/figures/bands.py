@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ from stepladder.report.figures.axes import (
     LINE,
     MARGIN,
     WIDTH,
+    Interval,
     add_space,
     tick_width,
     wrap_text,
@@ -170,6 +171,14 @@ def band(replicates: Sequence[npt.NDArray[np.float64]], scale: float = 1.0) -> B
         half = stdtrit(np.maximum(counts - 1, 1), 0.975) * error
     half = np.where(counts > 1, half, np.nan)
     return Band(*(tuple(part.tolist()) for part in (mean, mean - half, mean + half, counts)))
+
+
+CUT_BANDS = "The widest shades end at the frame."
+
+
+def band_ends(bands: Iterable[Band]) -> list[Interval]:
+    """The intervals of bands, epoch by epoch."""
+    return [pair for one in bands for pair in zip(one.low, one.high, strict=True)]
 
 
 EVERY_ARM_UP_TO = 9

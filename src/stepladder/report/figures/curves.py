@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepladder.report.figures.axes import (
+    ACCURACY,
     LEAST_TICKS,
     NAME_LENGTH,
     WIDTH,
     accuracy_axis,
     axes_at,
+    cut_note,
     epoch_axis,
     first_of,
     is_high,
@@ -20,11 +22,14 @@ from stepladder.report.figures.axes import (
     log_ticks,
     outer_labels,
     panel_axes,
+    panel_titles,
     set_ticks,
     single_axes,
+    within_reach,
     wrap_text,
 )
 from stepladder.report.figures.bands import (
+    CUT_BANDS,
     LEFT,
     RIGHT,
     Band,
@@ -33,6 +38,7 @@ from stepladder.report.figures.bands import (
     Panel,
     align_label,
     arms_in_front,
+    band_ends,
     draw_band,
     line_style,
     name_ends,
@@ -224,7 +230,7 @@ def _draw(
     panels: Sequence[Panel], bands_of: Bands, label: str, figure: Figure, theme: Theme
 ) -> None:
     panels, is_loss = _choose_panels(panels), bands_of is _losses
-    titles = [wrap_text(panel.name, 17) for panel in panels]
+    titles = panel_titles([panel.name for panel in panels], 17)
     left = 0.72 if is_loss and any(panel.shows_loss for panel in panels) else 0.52
     height = 0.95 if len(titles) > 2 else 1.2  # of one row, the label beside it needs more
     places = panel_axes(figure, titles, height=height, left=left, bottom=0.42, top=0.18)
@@ -328,6 +334,9 @@ def _overlay(results: Results, name: str, title: str, caption: str, over: str) -
     note = ""
     if results.study.task != "regression":
         note = log_odds_note(panel.validation.last for panel in panels)
+        means = [mean for panel in drawn for mean in panel.compared.mean]
+        bands = band_ends(panel.compared for panel in drawn)
+        note += cut_note(means, bands, ACCURACY, CUT_BANDS)
     if front < len(drawn):
         note += f" In colour: the first arm and the best {front - 1} of {len(drawn)}."
     ends = first_of([_line_end(panel, over) for panel in drawn], ARMS_DESCRIBED, MORE_ARMS)
@@ -402,7 +411,8 @@ def _draw_lines(
         log = " (log)" if axes.get_yscale() == "log" else ""
         axes.set_ylabel(f"validation mean squared error{log}")
     else:
-        accuracy_axis(axes, "y", means, is_log=is_log, part="validation")
+        ends = within_reach(means, band_ends(panel.compared for panel in panels), ACCURACY)
+        accuracy_axis(axes, "y", [*means, *ends], is_log=is_log, part="validation")
     align_label(axes)
 
 

@@ -10,14 +10,18 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepladder.report.figures.axes import (
+    BAR,
     LABEL_LENGTH,
     NAME_LENGTH,
+    Interval,
     amount,
     better_side,
+    cut_note,
     effect_axis,
     first_of,
     label_rows,
     log_odds_note,
+    mark_cut,
     number_on_axis,
     row_axes,
     score_axis,
@@ -91,11 +95,13 @@ class Forest:
         bars: one an arm that is compared with another and has a pair of replicates.
         measure: the metric.
         noun: what one example is called.
+        part: of the data that it is measured on; "" where only who gives scores knows it.
     """
 
     bars: tuple[Bar, ...]
     measure: Measure
     noun: str = "image"
+    part: str = "test"
 
     @property
     def shown(self) -> tuple[Bar, ...]:
@@ -184,7 +190,7 @@ def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
         caption: how to read it.
     """
     shown, value = forest.measure, "points" if forest.measure.metric.is_fraction else "effect"
-    of = "" if shown.is_accuracy else f" on {shown.on('test')}"
+    of = "" if shown.is_accuracy else f" on {shown.on(forest.part).strip()}"
     unit = "percentage points" if shown.metric.is_fraction else shown.unit
     better = "; lower is better" if shown.metric.sign < 0 else ""
     return Plot(
@@ -250,7 +256,9 @@ def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
     least = shown.delta or 0.0
     power = effect_axis(axes, [-2 * least, 2 * least, *forest.ends], forest.linear_within)
     if least:
-        axes.axvspan(-least, least, color=theme.grid, linewidth=0, zorder=1)
+        # In each row below its texts, whose boxes would blank out parts of it.
+        axes.barh([middle + 0.04 for middle in middles], 2 * least, BAR + 0.08, -least,
+                  color=theme.grid, linewidth=0, zorder=1)  # fmt: skip
     axes.axvline(0, color=theme.muted, linewidth=0.8, zorder=2)
     for bar, name, middle in zip(bars, names, middles, strict=True):
         _draw_bar(axes, middle, bar, name, theme)
@@ -258,7 +266,8 @@ def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
     within, log = forest.linear_within, ""
     if within is not None:
         log = f" (log beyond ±{number_on_axis(within / 10.0**power)})"
-    label_rows(axes, f"effect on test {name}{unit_of_axis(shown, power)}{log}{better_side(shown)}")
+    name = f"{forest.part} {name}".strip()
+    label_rows(axes, f"effect on {name}{unit_of_axis(shown, power)}{log}{better_side(shown)}")
 
 
 def _name(bar: Bar) -> str:
@@ -353,6 +362,10 @@ def _points(rungs: Sequence[Rung]) -> list[float]:
     return [end for rung in rungs for end in _finite(rung.row.test.mean, rung.reported)]
 
 
+def _intervals(rungs: Sequence[Rung]) -> list[Interval]:
+    return [(rung.row.test.low, rung.row.test.high) for rung in rungs]
+
+
 def _ladder_caption(rungs: Sequence[Rung], results: Results) -> str:
     shown = measure_of(results)
     of = " of the final weights" if results.study.trainer is None else ""
@@ -365,6 +378,7 @@ def _ladder_caption(rungs: Sequence[Rung], results: Results) -> str:
         caption += " Open diamonds: the reported figures, which are of other trainings."
     caption += " Lower is better." if shown.metric.sign < 0 else ""
     caption += log_odds_note(_points(rungs), shown)
+    caption += cut_note(_points(rungs), _intervals(rungs), shown)
     if len(rungs) > MOST_RUNGS:
         caption += f" The first {MOST_RUNGS} of {len(rungs):,}; the data hold all."
     return caption
@@ -392,11 +406,8 @@ def _draw_ladder(rungs: Sequence[Rung], shown: Measure, figure: Figure, theme: T
     texts = [_rung_text(rung, shown) for rung in rungs]
     axes, middles = row_axes(figure, names, texts)
     points = _points(rungs)  # a wide interval may leave the axes, a point may not
-    ends = within_reach(points, (
-        end for rung in rungs
-        for end in _finite(rung.row.test.mean, rung.row.test.low, rung.row.test.high, rung.reported)
-    ), shown)  # fmt: skip
-    unit, _ = score_axis(axes, "x", ends, shown, points=points)
+    ends = within_reach(points, _intervals(rungs), shown)
+    unit, _ = score_axis(axes, "x", [*points, *ends], shown, points=points)
     label_rows(axes, f"test {truncate(shown.name, LABEL_LENGTH)}{unit}{better_side(shown)}")
     for name, text, middle, rung in zip(names, texts, middles, rungs, strict=True):
         if rung.below is not None and rung.below < len(rungs):
@@ -431,5 +442,6 @@ def _draw_rung(axes: Axes, rung: Rung, middle: float, texts: tuple[str, str], th
     if test.low is not None and test.high is not None:
         axes.plot([test.low, test.high], [middle, middle], color=theme.ink, linewidth=1.8,
                   zorder=4, solid_capstyle="butt")  # fmt: skip
+        mark_cut(axes, "x", middle, (test.low, test.high), theme.ink)
     axes.plot([test.mean], [middle], marker="o", markersize=4.6, color=theme.ink, zorder=5)
     write_above(axes, middle, *texts, theme.verdicts.get(row.kind or "", theme.ink))

@@ -20,7 +20,7 @@ from stepladder.report.figures.axes import (
     epoch_axis,
     log_ticks,
     panel_axes,
-    wrap_text,
+    panel_titles,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import printable, truncate
@@ -199,7 +199,7 @@ def _heat_maps(
 ) -> None:  # fmt: skip
     """A heat map an arm, first layers in one line, and below all of them their colours."""
     rows = max(values.shape[1] for values in maps)
-    names = [wrap_text(inside.name, 22) for inside in insides]
+    names = panel_titles([inside.name for inside in insides], 22)
     panels = panel_axes(figure, names, height=max(rows * 0.13, 0.5), left=LEFT, bottom=0.32)
     most = max(len(values) for values in maps)
     for axes, values in zip(panels, maps, strict=True):

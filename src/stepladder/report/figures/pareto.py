@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from stepladder.report.figures.axes import (
     LABEL_LENGTH,
     NAME_LENGTH,
+    Interval,
     amount,
     axis_label,
     better_words,
     cost_axis,
+    cut_note,
     first_of,
     is_log_odds,
     log_odds_note,
+    mark_cut,
     score_axis,
     single_axes,
     within_reach,
@@ -83,6 +89,10 @@ SIZE = Cost(
     "the number of trainable weights",
     lambda weights: f"with {weights:,.0f} weights",
 )
+
+
+Corners = Sequence[tuple[float, float]]
+"""Both ends of a line, in the units of the axes."""
 
 
 class Point(NamedTuple):
@@ -168,7 +178,9 @@ def front_plot(
     unit = "_percent" if shown.metric.is_fraction else ""
     note = log_odds_note([spot.test for spot in spots], shown)
     least = _least(spots, shown)
-    if any(spot.test < least for spot in spots):
+    inside = [spot for spot in spots if spot.test >= least]
+    note += cut_note([spot.test for spot in inside], _intervals(inside), shown)
+    if len(inside) < len(spots):
         note += f" Triangles at the lower edge: arms below {number(least)} %."
     return Plot(
         name=cost.name,
@@ -183,6 +195,10 @@ def front_plot(
         rows=partial(_rows, spots),
         draw=partial(_draw, spots, cost, shown, part),
     )  # fmt: skip
+
+
+def _intervals(spots: Iterable[Spot]) -> list[Interval]:
+    return [(spot.low, spot.high) for spot in spots]
 
 
 def _rows(spots: Sequence[Spot]) -> Iterable[tuple[object, ...]]:
@@ -209,9 +225,8 @@ def _draw(
     least = _least(spots, shown)
     inside = [spot for spot in spots if spot.test >= least]
     points = [spot.test for spot in inside]  # a wide interval may leave the axes
-    ends = [end for spot in inside for end in (spot.test, spot.low, spot.high) if end is not None]
-    ends = [max(end, least) for end in within_reach(points, ends, shown)]
-    unit, power = score_axis(axes, "y", ends, shown, points=points)
+    ends = within_reach(points, _intervals(inside), shown)
+    unit, power = score_axis(axes, "y", [*points, *ends], shown, points=points)
     name = f"{part} {truncate(shown.name, LABEL_LENGTH)}"
     axes.set_ylabel(axis_label(name, unit, better_words(shown)))
     align_label(axes)
@@ -219,36 +234,73 @@ def _draw(
     front = sorted((spot for spot in inside if spot.is_front), key=lambda spot: spot.cost)
     axes.step([spot.cost for spot in front], [spot.test for spot in front], where="post",
               color=theme.validation, linewidth=1.1, zorder=2)  # fmt: skip
+    heights = {spot: spot.test if spot in inside else _edge(axes) for spot in spots}
     for spot in spots:
-        _draw_spot(axes, spot, theme, spot.test >= least)
-    named = list(inside) if len(spots) <= EVERY_ARM_UP_TO else list(front[-EVERY_ARM_UP_TO:])
+        _draw_spot(axes, spot, theme, heights[spot])
+    best = [spot for spot in spots if spot.is_front]
+    best.sort(key=lambda spot: spot.cost)
+    named = list(spots) if len(spots) <= EVERY_ARM_UP_TO else best[-EVERY_ARM_UP_TO:]
     axes.set_xlabel(cost.label + " (log)" * (axes.get_xscale() == "log"))
     named.sort(key=lambda spot: -shown.metric.sign * spot.test)
-    _number_spots(figure, axes, named, theme)
+    lines = [[(spot.cost, spot.low), (spot.cost, spot.high)] for spot in inside
+             if spot.low is not None and spot.high is not None]  # fmt: skip
+    for one, other in itertools.pairwise(front):  # the steps
+        corner = (other.cost, one.test)
+        lines += [[(one.cost, one.test), corner], [corner, (other.cost, other.test)]]
+    _number_spots(axes, {spot: heights[spot] for spot in named}, lines, theme)
     name_ends(figure, [
         End(spot.test, f"{place} {spot.name}", LineStyle(_colour(spot, theme), "", "o"))
         for place, spot in enumerate(named, start=1)
     ], shown, power)  # fmt: skip
 
 
-_SHIFTS = [(x, 3 + 9 * step) for step in (0, -1, 1, -2, 2, -3, 3) for x in (5, -10)]
-"""Points from a mark to its number, the best place first."""
+_SHIFTS = sorted(
+    ((x, y) for x in range(-16, 17, 2) for y in range(-22, 23, 2)),
+    key=lambda shift: (math.hypot(*shift), -shift[0], -shift[1]),
+)
+"""Points from a mark to the middle of its number, the nearest place first, then at the right."""
+_MARK = 3.6
+_LETTER, _LETTERS_HIGH = 5.0, 6.5
+"""Points of a mark's half, and of a digit with the space around it."""
 
 
-def _number_spots(figure: Figure, axes: Axes, named: Sequence[Spot], theme: Theme) -> None:
-    """Numbers beside marks, none over another or over another mark."""
-    taken: list[tuple[float, float]] = []
-    marks = [axes.transData.transform((spot.cost, spot.test)) * 72 / figure.dpi for spot in named]
-    for place, (spot, (x, y)) in enumerate(zip(named, marks, strict=True), start=1):
-        others = [(a - 3, b - 3) for a, b in (*marks[: place - 1], *marks[place:])]
-        free = [
-            (right, up) for right, up in _SHIFTS
-            if all(abs(x + right - a) > 10 or abs(y + up - b) >= 9 for a, b in (*taken, *others))
-        ]  # fmt: skip
-        right, up = (free or _SHIFTS)[0]
-        taken.append((x + right, y + up))
-        axes.annotate(str(place), (spot.cost, spot.test), xytext=(right, up), zorder=5,
-                      textcoords="offset points", color=_colour(spot, theme))  # fmt: skip
+def _number_spots(
+    axes: Axes, heights: Mapping[Spot, float], lines: Sequence[Corners], theme: Theme
+) -> None:
+    """Numbers beside marks, none over another, over another mark or on a line.
+
+    Args:
+        axes: with limits.
+        heights: of the marks, which are numbered in this order.
+        lines: both ends of each, which lie above each other or side by side.
+        theme: of the paper.
+    """
+    inches = axes.figure.dpi_scale_trans.inverted()
+    to_points = (axes.transData + inches).transform
+    marks = [72 * to_points((spot.cost, height)) for spot, height in heights.items()]
+    taken = [(*(mark - _MARK), *(mark + _MARK)) for mark in marks]
+    for ends in lines:
+        corners = 72 * to_points(ends)
+        taken.append((*corners.min(axis=0), *corners.max(axis=0)))
+    (left, low), (right, high) = 72 * (axes.transAxes + inches).transform([(0, 0), (1, 1)])
+    for place, (spot, mark) in enumerate(zip(heights, marks, strict=True), start=1):
+        half = np.array([_LETTER * len(str(place)), _LETTERS_HIGH]) / 2 + 0.8
+        boxes = [(*(mark + shift - half), *(mark + shift + half)) for shift in _SHIFTS]
+        faults = [
+            sum(x0 < x3 and x2 < x1 and y0 < y3 and y2 < y1 for x2, y2, x3, y3 in taken)
+            + len(taken) * (x0 < left or y0 < low or x1 > right or y1 > high)
+            for x0, y0, x1, y1 in boxes
+        ]
+        best = faults.index(min(faults))
+        taken.append(boxes[best])
+        axes.annotate(str(place), (spot.cost, heights[spot]), xytext=_SHIFTS[best], zorder=6,
+                      textcoords="offset points", color=_colour(spot, theme), ha="center",
+                      va="center_baseline")  # fmt: skip
+
+
+def _edge(axes: Axes) -> float:
+    """The height of marks at the lower edge."""
+    return float((axes.transAxes - axes.transData).transform((0, 0.02))[1])
 
 
 def _colour(spot: Spot, theme: Theme) -> str:
@@ -261,14 +313,11 @@ def _least(spots: Sequence[Spot], shown: Measure) -> float:
     return LEAST if is_stretched else -math.inf
 
 
-def _draw_spot(axes: Axes, spot: Spot, theme: Theme, is_inside: bool) -> None:
-    colour = _colour(spot, theme)
-    face = colour if spot.is_front else theme.paper
-    if not is_inside:
-        axes.plot([spot.cost], [0.02], marker="v", markersize=5, color=colour, zorder=4,
-                  markerfacecolor=face, transform=axes.get_xaxis_transform())  # fmt: skip
-        return
-    if spot.low is not None and spot.high is not None:
+def _draw_spot(axes: Axes, spot: Spot, theme: Theme, height: float) -> None:
+    colour, order = _colour(spot, theme), 4 + spot.is_front  # no ring may cover the front
+    if height == spot.test and spot.low is not None and spot.high is not None:
         axes.plot([spot.cost] * 2, [spot.low, spot.high], color=colour, linewidth=1.4, zorder=3)
-    axes.plot([spot.cost], [spot.test], marker="o", markersize=5, color=colour, zorder=4,
-              markerfacecolor=face)  # fmt: skip
+        mark_cut(axes, "y", spot.cost, (spot.low, spot.high), colour)
+    axes.plot([spot.cost], [height], marker="o" if height == spot.test else "v", markersize=5,
+              color=colour, zorder=order,
+              markerfacecolor=colour if spot.is_front else theme.paper)  # fmt: skip

@@ -23,6 +23,7 @@ from stepladder.report.figures.axes import (
     label_rows,
     number_on_axis,
     outer_labels,
+    panel_titles,
     power_of,
     row_axes,
     score_axis,
@@ -157,7 +158,7 @@ def _draw_scatter(
     block = len(shown.arms) * (side + between) - between
     shift = max(0.0, (WIDTH - left - 0.1 - block) / 2)  # fewer panels stand in the middle
     left += shift
-    titles = [wrap_text(arm.name, 17) for arm in shown.arms]
+    titles = panel_titles([arm.name for arm in shown.arms], 17)
     head = 0.08 + LINE * (1 + max(title.count("\n") for title in titles))
     step, rows = side + spare, len(targets)
     height = head + rows * step

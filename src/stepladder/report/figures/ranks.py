@@ -1,4 +1,4 @@
-"""The critical-difference diagram: average ranks over data sets, and which arms do not differ."""
+"""The critical-difference diagram: average ranks over data sets, and who is not told apart."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAME_WIDTH = 15  # characters a line
+NAME_LINES = 6
 SIDE = 1.18  # inches for names at either side
 LEVEL = 0.11  # inches from one group's bar to the next
 
@@ -40,12 +41,12 @@ def ranks_plot(ranking: Ranking, measure: str) -> Plot:
     alike = first_of(groups, 4, "further groups") if groups else "none"
     return Plot(
         name="ranks",
-        title="Average ranks, and which arms do not differ",
+        title="Average ranks, and which arms are not shown to differ",
         caption=f"Critical-difference diagram: average rank by {measure} over "
         f"{plural(len(ranking.datasets), 'data set')}, 1 is the best. A thick bar joins arms of "
-        "which no two differ by Wilcoxon's signed-rank test at 5 % after Holm's correction over "
-        "all pairs (Demšar 2006; Benavoli et al. 2016).",
-        words=f"Average ranks: {ranks}. Arms that do not differ: {alike}.",
+        "which no two are shown to differ by Wilcoxon's signed-rank test at 5 % after Holm's "
+        "correction over all pairs (Demšar 2006; Benavoli et al. 2016).",
+        words=f"Average ranks: {ranks}. Arms that are not shown to differ: {alike}.",
         columns=("arm", "average_rank", "other", "p_adjusted"),
         rows=partial(_rows, ranking),
         draw=partial(_draw, ranking),
@@ -88,7 +89,7 @@ def _draw(ranking: Ranking, figure: Figure, theme: Theme) -> None:
 
 
 def _label(arm: str, rank: float) -> str:
-    return f"{wrap_text(arm, NAME_WIDTH, 3)}\n{number(rank)}"
+    return f"{wrap_text(arm, NAME_WIDTH, NAME_LINES)}\n{number(rank)}"
 
 
 def _middles(labels: Sequence[str], top: float) -> tuple[list[float], float]:

@@ -16,6 +16,7 @@ from stepladder.report.figures.axes import (
     NAME_LENGTH,
     amount,
     axis_label,
+    cut_note,
     epoch_axis,
     first_of,
     log_odds_note,
@@ -29,6 +30,7 @@ from stepladder.report.figures.axes import (
 )
 from stepladder.report.figures.bands import (
     ARMS_IN_COLOUR,
+    CUT_BANDS,
     EVERY_ARM_UP_TO,
     LEFT,
     RIGHT,
@@ -36,6 +38,7 @@ from stepladder.report.figures.bands import (
     End,
     align_label,
     band,
+    band_ends,
     draw_band,
     line_style,
     name_ends,
@@ -163,6 +166,7 @@ def _plot(results: Results, name: str, file: str) -> Plot:
         f"What the training reported as {title}{mean}. The number at each name: the last epoch. "
         "Only the training knows on which part of the data this was measured."
         f"{log_odds_note(_means(drawn), shown)}"
+        f"{cut_note(_means(drawn), band_ends(line.band for line in drawn), shown, CUT_BANDS)}"
     )
     if any(min(line.band.counts) < max(line.band.counts) for line in drawn):
         caption += " Where replicates end early, or leave out epochs, the mean is of the others."
@@ -244,8 +248,7 @@ def _thinned(line: Line) -> tuple[list[int], Band]:
 def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int | None:
     """A vertical axis, logarithmic for values of very different sizes; returns its power of ten."""
     means = _means(lines)
-    ends = [end for line in lines for end in (*line.band.low, *line.band.high)
-            if math.isfinite(end)]  # fmt: skip
+    ends = within_reach(means, band_ends(line.band for line in lines), shown)
     name = truncate(shown.name, LABEL_LENGTH)
     low, high = min(means), max(means)
     if not shown.metric.is_fraction and low > 0 and high > LOG_FROM * low:
@@ -254,8 +257,6 @@ def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int | None
         set_ticks(axes.yaxis, log_ticks(low / 1.25, high * 1.25))
         axes.set_ylabel(axis_label(name, f"{unit_of_axis(shown)} (log)"))
         return None
-    unit, power = score_axis(
-        axes, "y", [*means, *within_reach(means, ends, shown)], shown, points=means
-    )
+    unit, power = score_axis(axes, "y", [*means, *ends], shown, points=means)
     axes.set_ylabel(axis_label(name, unit))
     return power

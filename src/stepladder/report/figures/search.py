@@ -22,6 +22,7 @@ from stepladder.report.figures.axes import (
     log_odds,
     log_odds_note,
     panel_axes,
+    panel_titles,
     row_axes,
     set_ticks,
     single_axes,
@@ -166,7 +167,7 @@ def place_of(dimension: Dimension, value: Choice) -> float:
 def _draw_plateau(
     result: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
 ) -> None:
-    titles = [wrap_text(part.name, 22, 1) for part in slices]
+    titles = panel_titles([part.name for part in slices], 22, 1)
     panels = panel_axes(figure, titles, height=1.05, left=0.64, bottom=0.32, top=0.04, spare=0.32,
                         shares_x=False)  # fmt: skip
     measure = measure_of_search(result)
@@ -274,8 +275,7 @@ def _draw_parallel(
             axes.annotate(text, (column, place), xytext=(3, 0), textcoords="offset points",
                           color=theme.muted, va="center", ha="left", zorder=5,
                           annotation_clip=False,
-                          bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.4,
-                                "alpha": 0.75})  # fmt: skip
+                          bbox={"facecolor": theme.paper, "linewidth": 0, "pad": 0.4})  # fmt: skip
 
 
 LOG_ODDS = " (log-odds)"
@@ -500,14 +500,29 @@ def _draw_expected(result: SearchResult, figure: Figure, theme: Theme) -> None:
     axes.set_xlabel("candidates, best of (log)")
     for count in sorted({1, round(math.sqrt(most)), most}):  # the time of training them
         axes.annotate(
-            duration(count * result.seconds_each), (count, 1), xytext=(0, 4),
+            _short_time(count * result.seconds_each), (count, 1), xytext=(0, 4),
             xycoords=("data", "axes fraction"), textcoords="offset points",
             color=theme.muted, va="bottom",
             ha="left" if count == 1 else "right" if count == most else "center",
         )  # fmt: skip
+    axes.annotate("time of training them", (0.5, 1), xytext=(0, 15), xycoords="axes fraction",
+                  textcoords="offset points", size=8, va="bottom", ha="center")  # fmt: skip
     margin = axes_at(figure, WIDTH - right + 0.14, bottom, 0.24, height)
     _score_axis(margin, ends, measure)
     _draw_fresh(margin, result, fresh, theme)
+
+
+def _short_time(seconds: float) -> str:
+    """A time at an axis, so that those of 1, some and all candidates differ.
+
+    Example:
+        >>> _short_time(0.0071), _short_time(0.531), _short_time(2.51), _short_time(250)
+        ('7.1 ms', '530 ms', '2.5 s', '4 min 10 s')
+    """
+    if seconds >= 10 or not math.isfinite(seconds):
+        return duration(seconds)
+    value, unit = (seconds, "s") if seconds >= 1 else (1000 * seconds, "ms")
+    return f"{float(f'{value:.2g}'):g} {unit}"
 
 
 def _draw_fresh(axes: Axes, result: SearchResult, fresh: FormattedNumber, theme: Theme) -> None:

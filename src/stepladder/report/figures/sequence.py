@@ -17,10 +17,10 @@ from stepladder.report.figures.axes import (
     first_of,
     outer_labels,
     panel_axes,
+    panel_titles,
     power_of,
     signed_on_axis,
     unit_of_axis,
-    wrap_text,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import (
@@ -193,7 +193,7 @@ def _rows(courses: Sequence[Course]) -> Iterable[tuple[object, ...]]:
 
 def _draw(courses: Sequence[Course], shown: Measure, figure: Figure, theme: Theme) -> None:
     courses = courses[:MOST_PANELS]
-    titles = [wrap_text(f"{MARKS[course.kind]} {course.name}", 19, 3) for course in courses]
+    titles = panel_titles([f"{MARKS[course.kind]} {course.name}" for course in courses], 19, 3)
     panels = panel_axes(figure, titles, height=1.05, left=0.58, bottom=0.5, shares_y=False)
     most = max(int(course.numbers[-1]) for course in courses)
     power = power_of(end for course in courses for end in course.ends)

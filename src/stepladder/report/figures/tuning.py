@@ -16,10 +16,10 @@ from stepladder.report.figures.axes import (
     log_odds_note,
     outer_labels,
     panel_axes,
+    panel_titles,
     score_axis,
     set_ticks,
     thin_out,
-    wrap_text,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import TUNING_CAPTION, tuning_words
@@ -77,7 +77,7 @@ def _rows(tuned: Tuned, shown: Measure) -> Iterable[tuple[object, ...]]:
 
 def _draw(tuned: Tuned, shown: Measure, figure: Figure, theme: Theme) -> None:
     arms = tuned.arms[:MOST_PANELS]
-    titles = [wrap_text(_title(arm), 21) for arm in arms]
+    titles = panel_titles([_title(arm) for arm in arms], 21)
     panels = panel_axes(figure, titles, height=1.0, left=0.52, bottom=0.5, top=0.2)
     for axes, arm in zip(panels, arms, strict=True):
         unit = _draw_arm(axes, arm, tuned, shown, theme)

@@ -7,6 +7,7 @@ from drawn_plots import plots
 from example_results import VARIANTS, mnist_results, partial_results
 from scipy import stats
 
+from stepladder.report.figures.axes import panel_titles
 from stepladder.report.figures.bands import band, panels_of
 
 NAN = math.nan
@@ -86,6 +87,14 @@ def test_time_goes_on_where_a_slow_replicate_stops_early():
     arms = [replace(arm, curves=(slow, fast)) for arm in results.arms]
     panel = panels_of(replace(results, arms=tuple(arms)))[4]
     assert panel.seconds[:4] == pytest.approx((1.5, 3.0, 4.0, 5.0))
+
+
+def test_panels_of_names_that_begin_alike_have_different_titles():
+    names = [f"+ He normal + ReLU + batch normalisation{end}" for end in ("", " + Adam", " + SGD")]
+    titles = panel_titles(names, 17)
+    assert [title.replace("\n", " ") for title in titles] == names
+    unlike = ["+ He normal", "+ a name of more than two lines, which none shares"]
+    assert panel_titles(unlike, 17) == ["+ He normal", "+ a name of more\nthan two lines,…"]
 
 
 def test_words_tell_the_numbers():

@@ -86,6 +86,27 @@ def test_axes_have_the_unit_and_tell_the_better_side():
     assert axes_of(huge["ladder"]).get_xlabel() == "test revenue, 10⁶ EUR (better →)"
 
 
+def test_the_axis_holds_wide_intervals_and_one_out_of_all_proportion_is_marked():
+    wide = own_results(replicates=2, worth=(0.0, 0.01, 0.0))
+    plot = plots(wide)["ladder"]
+    low, high = axes_of(plot).get_xlim()
+    ends = [arm.test for arm in wide.arms]
+    assert low < min(end.ci_low for end in ends) < max(end.ci_high for end in ends) < high
+    assert "Arrowheads" not in plot.caption
+    last = wide.arms[-1]
+    huge = replace(last, test=replace(last.test, ci_low=-90.0, ci_high=90.0))
+    made = plots(replace(wide, arms=(*wide.arms[:-1], huge)))
+    for name, side in (("ladder", "x"), ("pareto", "y")):
+        assert "Arrowheads at the frame: the interval goes on." in made[name].caption
+        axes = axes_of(made[name])
+        at = sorted(
+            float(getattr(line, f"get_{side}data")()[0])
+            for line in axes.lines
+            if line.get_marker() in ("<v" if side == "y" else "<") + (">^" if side == "y" else ">")
+        )
+        assert at == sorted(getattr(axes, f"get_{side}lim")())
+
+
 def test_effects_of_a_metric_where_lower_is_better_keep_their_sign():
     bars = {bar.name: bar for bar in forest_of(own_results()).bars}
     assert bars["+ dropout"].mean == pytest.approx(-0.25, abs=0.02)
@@ -96,7 +117,11 @@ def test_effects_of_a_metric_where_lower_is_better_keep_their_sign():
 def test_the_grey_strip_is_there_only_where_delta_is_known():
     plot = plots(own_results())["effects"]
     assert "Grey strip: ± 0.05 kWh, within which" in plot.caption
-    assert len(axes_of(plot).patches) == 1
+    axes = axes_of(plot)
+    assert len(axes.patches) == len(TECHNIQUES)
+    for strip in axes.patches:  # whole: the boxes behind texts do not reach into it
+        assert not any(strip.get_window_extent().overlaps(text.get_window_extent())
+                       for text in axes.texts)  # fmt: skip
     plot = plots(own_results(REVENUE))["effects"]
     assert "Grey strip" not in plot.caption
     assert not axes_of(plot).patches

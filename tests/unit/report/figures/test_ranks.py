@@ -61,6 +61,13 @@ def test_it_is_drawn_for_dark_paper_and_its_data_hold_every_pair():
     assert len(csv_of(plot).splitlines()) == 1 + 4 + 6
 
 
+def test_arms_that_too_few_data_sets_tell_apart_are_not_said_to_be_alike():
+    plot = ranks_plot(ranking(3, datasets=3, length=45), "accuracy")
+    assert "not shown to differ" in plot.title
+    assert "Arms that are not shown to differ: 0 a technique" in plot.words
+    assert "…" not in svg_of(plot).partition("</style>")[2]
+
+
 def hostile(datasets=8):
     rng = np.random.default_rng(0)
     arms = ["base", "<script>alert(1)</script>", "x" * 200, "two\nlines \x1b[2J"]
