@@ -632,7 +632,7 @@ def panel_titles(names: Sequence[str], width: int, lines: int = 2) -> list[str]:
         lines: where names differ within them.
 
     Example:
-        >>> panel_titles(["dropout before ReLU", "dropout before Adam"], 10, 1)
+        >>> panel_titles(["dropout before ReLU", "dropout before Adam"], 8, 1)
         ['dropout\nbefore\nReLU', 'dropout\nbefore\nAdam']
     """
     most = max(map(len, names), default=0)  # a word a line at least
