@@ -298,9 +298,9 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
 
 
 def posterior_tables(results: Results) -> tuple[Table, ...]:
-    """One table of posterior probabilities; none without δ or a comparison of two pairs."""
+    """One table of posterior probabilities; none without δ or a comparison that can be judged."""
     judged = [arm for arm in results.arms if arm.effect is not None and arm.effect.posterior]
-    if not judged:
+    if all(arm.effect is None or arm.effect.reason for arm in judged):
         return ()
     rows = []
     for arm in judged:
@@ -309,7 +309,8 @@ def posterior_tables(results: Results) -> tuple[Table, ...]:
         assert effect.posterior is not None
         shares = (effect.posterior.worse, effect.posterior.within, effect.posterior.better)
         p = "" if effect.p_not_worse is None else p_value(effect.p_not_worse)
-        rows.append((truncate(arm.arm.name, NAME_LENGTH), *(number(100 * x, 1) for x in shares), p))
+        cells = [""] * 4 if effect.reason else [*(number(100 * x, 1) for x in shares), p]
+        rows.append((truncate(arm.arm.name, NAME_LENGTH), *cells))
     margin = measure_of(results).margin
     note = (
         f"How probable it is that an arm is worse, or better, by more than {margin}, or that the "

@@ -22,8 +22,10 @@ from example_results import (
 from stepladder.report.html import as_html
 from stepladder.report.json import as_json
 from stepladder.report.markdown import as_csv, as_markdown, report_as_markdown
+from stepladder.report.tables import posterior_tables
 from stepladder.report.terminal import as_text
 from stepladder.report.view import finding_lines, view_of
+from stepladder.statistics.posterior import Posterior
 from stepladder.statistics.results import ReplicatePlan, Verdict
 
 # What diagnosis found, as it is shown: once where arms share it, and always as text.
@@ -212,3 +214,22 @@ def test_so_it_is_of_the_techniques_of_a_factorial(seed):
     results = replace(results, arms=tuple(arms), readout=readout)
     names = [each.technique for each in main]
     assert claims(results, names) == {(each.technique, each.effect.verdict) for each in main}
+
+
+def with_posteriors(results, reasons):
+    """All comparisons within δ, each with its reason why it cannot be judged, or ""."""
+    first, *others = results.arms
+    arms = [
+        replace(arm, effect=replace(arm.effect, posterior=Posterior(0, 1, 0), p_not_worse=0.01,
+                                    reason=reason))
+        for arm, reason in zip(others, reasons, strict=True)
+    ]  # fmt: skip
+    return replace(results, arms=(first, *arms))
+
+
+def test_what_cannot_be_judged_has_no_probabilities():
+    results = mnist_results()
+    (table,) = posterior_tables(with_posteriors(results, ["one answer to all", *[""] * 5]))
+    assert table.rows[0] == ("+ He normal", "", "", "", "")
+    assert {row[1:] for row in table.rows[1:]} == {("0.0", "100.0", "0.0", "0.010")}
+    assert posterior_tables(with_posteriors(results, ["one answer to all"] * 6)) == ()
