@@ -6,6 +6,7 @@ import pytest
 from drawn_plots import plots
 from example_results import HOSTILE_NAMES, VARIANTS, mnist_results
 from example_search import found_search
+from own_results import own_results
 
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.html import as_html, drawn, script_of, search_as_html
@@ -36,6 +37,7 @@ def runs():
 MADE = {
     "compared": lambda: comparison_as_html(mnist_results(), mnist_results(3), ("one", "two")),
     "live": live,
+    "own": lambda: as_html(own_results()),
     "runs": runs,
     "search": lambda: search_as_html(found_search()),
 }
@@ -160,10 +162,23 @@ def test_what_a_small_screen_leaves_out_is_in_a_table_of_its_own(browser, page_o
 
     assert heads("#answer") == ["Arm", "Effect", "Verdict", "Test %"]
     page.get_by_text("Scores", exact=True).click()
-    assert heads("#scores") == ["Arm", "Validation %", "Train %", "Reported %"]
+    for width in (390, 830):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert heads("#scores") == ["Arm", "Validation %", "Train %", "Reported %"]
+        said = page.locator("summary:has-text('Scores') .holds").inner_text()
+        assert said == "Validation %, Train %, Reported %"
     page.set_viewport_size({"width": 1280, "height": 800})
     assert page.locator("#scores").is_hidden()
     assert page.locator("#answer thead th:visible").count() == 7
+
+
+def test_scores_that_a_screen_shows_above_are_not_shown_again(browser, page_of):
+    page = browser.visit(page_of("own"), width=390).page
+    summary = page.locator("summary:has-text('Scores')")
+    assert summary.inner_text().split("\n") == ["Scores", "Validation rmse (kWh)"]
+    page.set_viewport_size({"width": 830, "height": 800})
+    assert page.locator("#answer thead th:visible").count() == 5
+    assert summary.is_hidden()
 
 
 def test_arm_effect_and_verdict_come_first_and_are_in_view_on_a_phone(browser, page_of):

@@ -46,6 +46,7 @@ from stepladder.trials.trial import PARTS
 
 NAMES_SHOWN = 4
 NAME_LENGTH = 34
+SENTENCE_LENGTH = 120  # of a name in a sentence, which wraps
 VERDICT_LENGTH = 16
 
 
@@ -95,8 +96,8 @@ def _finding_line(code: str, group: Sequence[tuple[str, Finding]]) -> FindingLin
     text = texts[0]
     if len(set(texts)) > 1:
         detail = ": ".join(filter(None, (first.where.strip(), first.detail)))
-        text = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
-    names = [truncate(name, NAME_LENGTH) for name, _ in group]
+        text = f"{first.title} ({truncate(name, SENTENCE_LENGTH)}: {detail or 'in all replicates'})"
+    names = [truncate(name, SENTENCE_LENGTH) for name, _ in group]
     techniques = dict.fromkeys(finding.technique for _, finding in group if finding.technique)
     mends = join_list(list(techniques), "or")
     advice = f"{first.advice[:1].upper()}{first.advice[1:]}"

@@ -252,6 +252,8 @@ def test_columns_are_those_of_the_metric_and_of_the_parts_that_have_scores():
     alone = own_page(validation=False)
     assert "Test rmse (kWh)" in alone.text
     assert "Validation rmse" not in alone.text.split("Diagnosis")[0]
+    assert {"id": "scores"} in own_page().attributes("div")
+    assert {"id": "scores"} not in alone.attributes("div")
 
 
 def test_a_page_of_a_users_own_training_has_nothing_of_networks():

@@ -71,6 +71,14 @@ def test_many_arms_are_counted():
     assert line.names == "base, + arm 0, + arm 1 and 7 other arms"
 
 
+def test_names_that_differ_at_their_end_are_whole():
+    names = [f"He normal: on the naive network, {place} wide" for place in (100, 200)]
+    results = named_results(names)
+    found = {place: [finding("small_batches", "small batches")] for place in (1, 2)}
+    (line,) = finding_lines(diagnosed(results, found).arms)
+    assert line.names == f"+ {names[0]} and + {names[1]}"
+
+
 def test_lines_follow_the_order_in_which_rules_are_named():
     codes = [line.code for line in finding_lines(diagnosed_results().arms)]
     assert codes == ["constant_answer", "learns_nothing", "vanishing_gradients", "overfitting"]
