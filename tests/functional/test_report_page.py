@@ -1,6 +1,7 @@
 """The report in a real browser: nothing leaves it, everybody can read it, names are text."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from drawn_plots import plots
@@ -131,7 +132,7 @@ def test_every_figure_is_drawn_and_no_text_of_it_lies_outside(browser, page_of, 
 
 
 WIDE = """[...document.querySelectorAll(".scroll")]
-    .filter(card => !card.closest("details") && card.scrollWidth > card.clientWidth + 1)
+    .filter(card => card.checkVisibility() && card.scrollWidth > card.clientWidth + 1)
     .map(card => card.getAttribute("aria-label"))"""
 LONG = ("factorial", "hostile")  # of more arms than fit 4,000 pixels of a telephone
 PAPER = 688  # A4 without its margins
@@ -151,6 +152,36 @@ def test_what_is_seen_before_anything_is_unfolded_is_short_and_nothing_is_cut(
     visit.page.set_viewport_size({"width": PAPER, "height": 800})
     visit.page.emulate_media(media="print")
     assert visit.overflow <= 0
+
+
+@pytest.mark.parametrize("variant", PAGES)
+def test_no_table_is_cut_on_any_screen(browser, page_of, variant):
+    page = unfolded(browser.visit(page_of(variant)))
+    for width in (360, 390, 830, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(WIDE) == []
+
+
+def test_on_a_phone_each_cell_of_a_wide_table_stands_below_its_arm_behind_its_heading(
+    browser, page_of
+):
+    page = unfolded(browser.visit(page_of("mnist"), width=390))
+    cells = page.locator(".techniques tbody tr").first.locator("td")
+    heads = cells.evaluate_all("all => all.map(one => getComputedStyle(one, '::before').content)")
+    assert heads == ['"What it changes"', '"What it is meant to fix"', '"Where it comes from"']
+    lefts = cells.evaluate_all("all => all.map(one => one.getBoundingClientRect().left)")
+    assert len(set(lefts)) == 1
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_keys_of_studies_are_not_broken_inside_words(browser, tmp_path, width):
+    other = mnist_results()
+    other = replace(other, study=other.study.changed({"reported": None}))
+    file = tmp_path / "compared.html"
+    file.write_text(comparison_as_html(mnist_results(), other, ("one", "two")), "utf-8")
+    page = browser.visit(file.as_uri(), width=width).page
+    key = page.get_by_text("reported.test_accuracy.dropout", exact=True)
+    assert key.evaluate("one => one.getClientRects().length") == 1
 
 
 def test_what_a_small_screen_leaves_out_is_in_a_table_of_its_own(browser, page_of):

@@ -108,7 +108,7 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         sentences=tuple(_sentences(one, two, pairs, (first, second))),
         arms=_arm_table(pairs, shown, (first, second), is_paired),
         asked=_difference_table(one, two, (first, second)),
-        plot=_plot(pairs, shown, second, is_paired),
+        plot=_plot(pairs, shown, (first, second), is_paired),
     )
 
 
@@ -186,8 +186,8 @@ def _arm_table(
     )  # fmt: skip
     pairing = "paired over replicates" if is_paired else "Welch"
     note = (
-        f"± and brackets: 95 % t intervals; the difference is {pairing}, without correction for "
-        "the number of arms and without a verdict."
+        f"± and brackets: 95 % t intervals; the difference is {' minus '.join(names)}, {pairing}, "
+        "without correction for the number of arms and without a verdict."
     )
     return Table(f"Test {shown.name} in both", (*words("arm"), *figures), rows, note)
 
@@ -238,9 +238,11 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
         yield path, str(value)
 
 
-def _plot(pairs: Sequence[_Pair], shown: Measure, other: str, is_paired: bool) -> Plot | None:
+def _plot(
+    pairs: Sequence[_Pair], shown: Measure, names: tuple[str, str], is_paired: bool
+) -> Plot | None:
     bars = tuple(
-        Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
+        Bar(pair.name, names[1], True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
             "", spread_text(pair.points, shown.digits), "no difference beyond δ", pair.differences,
             note=_replicates_text(pair))
         for pair in pairs
@@ -249,12 +251,10 @@ def _plot(pairs: Sequence[_Pair], shown: Measure, other: str, is_paired: bool) -
     if not bars:
         return None
     dots = "; small dots below: single replicates" if is_paired else ""
-    forest = Forest(bars, shown)
+    difference = " minus ".join(names)
+    forest = Forest(bars, shown, what=f"{difference}:")
     strip = f"{forest.strip_note}." if forest.strip_note else ""
-    caption = (
-        f"What the first run has more than the second, with its 95 % interval{dots}."
-        f"{strip}{forest.scale_note}"
-    )
+    caption = f"{difference}, with its 95 % interval{dots}.{strip}{forest.scale_note}"
     return forest_plot(forest, "differences", f"Test {shown.name}, run against run", caption)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from example_results import VARIANTS, hostile_results, mnist_results, one_arm
 from example_table import ROWS, judged, judged_own
+from matplotlib.figure import Figure
 from scipy import stats
 
 from stepladder.report.comparison import comparison_as_html, comparison_as_markdown, comparison_of
 from stepladder.report.document import Table
-from stepladder.report.figures.base import csv_of
+from stepladder.report.figures.base import LIGHT, csv_of
 from stepladder.report.reproduction import FORMATS, as_text, document_of_table
 
 # Comparing.
@@ -53,6 +54,11 @@ def test_swapping_the_runs_flips_the_sign():
     moved = shifted(mnist_results(), [0.1, 0.2, 0.3, 0.4, 0.5])
     made = comparison_of(mnist_results(), moved, NAMES)
     assert all(row[3].startswith("−0.30") for row in made.arms.rows)
+    figure = Figure()
+    made.plot.draw(figure, LIGHT)
+    assert figure.axes[0].get_xlabel().startswith("before minus after: test accuracy, points")
+    assert made.plot.caption.startswith("before minus after, with its 95 % interval")
+    assert "the difference is before minus after, paired over replicates" in made.arms.note
 
 
 def test_other_draws_are_compared_by_welch():

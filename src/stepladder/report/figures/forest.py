@@ -96,12 +96,14 @@ class Forest:
         measure: the metric.
         noun: what one example is called.
         part: of the data that it is measured on; "" where only who gives scores knows it.
+        what: what the axis shows, before the metric.
     """
 
     bars: tuple[Bar, ...]
     measure: Measure
     noun: str = "image"
     part: str = "test"
+    what: str = "effect on"
 
     @property
     def shown(self) -> tuple[Bar, ...]:
@@ -266,8 +268,9 @@ def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
     within, log = forest.linear_within, ""
     if within is not None:
         log = f" (log beyond ±{number_on_axis(within / 10.0**power)})"
+    unit, better = unit_of_axis(shown, power), better_side(shown)
     name = f"{forest.part} {name}".strip()
-    label_rows(axes, f"effect on {name}{unit_of_axis(shown, power)}{log}{better_side(shown)}")
+    label_rows(axes, f"{forest.what} {name}{unit}{log}{better}")
 
 
 def _name(bar: Bar) -> str:
