@@ -9,7 +9,7 @@ from own_training import write
 import stepladder
 from stepladder import Study, StudyError
 from stepladder.cli.main import command
-from stepladder.errors import _ARGUMENTS, _FLAGS, StepladderError, in_python
+from stepladder.errors import _ARGUMENTS, _FLAGS, InputError, StepladderError, in_python
 
 OPTION = re.compile(r"(?<![\w`-])--[a-z]")
 
@@ -89,3 +89,45 @@ def test_whoever_types_a_command_reads_its_options(in_process, place):
         assert told in err
     with pytest.raises(StepladderError, match="out= must be a folder"):
         stepladder.run("study.toml", out="file")
+
+
+def flaky(depth, seed):
+    if seed % 2:
+        raise ValueError("an odd seed")
+    return {"cost": 1.0 + depth}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"direction": "lower"}, "direction must be minimize or maximize, found 'lower'"),
+        ({"direction": "banana"}, "direction must be minimize or maximize, found 'banana'"),
+        ({}, 'better: direction="minimize" or direction="maximize"'),
+        ({"direction": "minimize", "techniqes": {}}, "did you mean techniques="),
+        ({"direction": "minimize", "better": "lower"}, "did you mean direction="),
+        ({"direction": "minimize", "also": "loss"}, 'also must be a list, found "loss"'),
+    ],
+)
+def test_compare_refuses_arguments_that_it_does_not_know(given, said, tmp_path):
+    with pytest.raises(InputError, match=re.escape(said)):
+        stepladder.compare(
+            flaky, base={"depth": 0}, techniques={"deep": {"depth": 1}}, metric="cost",
+            out=tmp_path / "run", **given,
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def test_engines_and_claims_are_those_that_there_are(tmp_path):
+    with pytest.raises(InputError, match="engine must be auto, population or fit, found 'keras'"):
+        stepladder.run("quick", engine="keras", out=tmp_path / "run")
+    with pytest.raises(InputError, match="claim must be difference or not worse, found 'equal'"):
+        stepladder.judge({"a": [0.1, 0.2], "b": [0.2, 0.3]}, claim="equal")
+
+
+def test_what_fails_is_a_warning_and_stands_below_the_table(tmp_path):
+    with pytest.warns(RuntimeWarning, match=r"trial\(s\) failed:\n.*ValueError: an odd seed"):
+        run = stepladder.compare(
+            flaky, base={"depth": 0}, techniques={"deep": {"depth": 1}}, metric="cost",
+            direction="minimize", out=tmp_path / "run", workers=1,
+        )  # fmt: skip
+    assert "ValueError: an odd seed" in str(run).split("verdict")[-1]
