@@ -501,6 +501,11 @@ class Study(FrozenModel):
                 'model = "FILE.py:FUNCTION" at the top'
             )
         problems += [*self._model_problems(), *self._split_problems()]
+        if self.judged.is_fraction and self.delta is not None and self.delta >= 100:
+            problems.append(
+                f"delta must be below 100 percentage points, found {self.delta:g}; write a value "
+                "such as 0.1"
+            )
         if self.claim == "not worse" and self.delta is None:
             problems.append(
                 'claim "not worse" needs a delta, found none; write the smallest loss that matters'

@@ -318,6 +318,13 @@ def test_the_metric_that_is_judged_follows_the_task(task, metric, delta):
     assert (accuracy.computed, judged(dataset=table).computed) == ((), ("macro_f1",))
 
 
+def test_a_delta_of_a_fraction_is_less_than_all_of_it():
+    assert judged(delta=99.9).delta == 99.9
+    with pytest.raises(StudyError, match="below 100 percentage points, found 100"):
+        judged(delta=100)
+    assert of_task("regression", delta=1000).delta == 1000
+
+
 def test_a_delta_is_given_once():
     with pytest.raises(StudyError, match=r"found 0.1 and metric.delta 0.5; remove one"):
         of_task("regression", metric={"name": "mae", "delta": 0.5}, delta=0.1)
