@@ -432,3 +432,15 @@ def test_a_trainer_of_an_installed_package_runs_by_its_name(tmp_path):
     longer = run("run", "study.toml", "--out", "out", "--replicates", "4")
     assert "8 trials: 6 found" in longer.stderr or "2 trials to train" in longer.stderr
     assert "stepladder run" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_next_names_a_delta_where_no_number_of_replicates_gives_a_verdict(own, in_process):
+    same = "return {'rmse': 1 + random.Random(seed).random()}"
+    own.write(same, replicates=5, more='metric = "rmse"')
+    words = ("run", str(own.folder / "own.toml"), "--allow-code", "--workers", "1",
+             "--out", "same")  # fmt: skip
+    code, out, err = in_process(*words)
+    assert (code, "more replicates" in out) == (0, True)
+    assert "Next:    name the smallest difference that matters, such as --set delta=0.5" in err
+    code, out, err = in_process(*words, "--set", "delta=0.5")
+    assert (code, "no difference beyond 0.5" in out, "Next:" in err) == (0, True, False)

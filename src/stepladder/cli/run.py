@@ -143,8 +143,8 @@ def _what_next(
     fewest = enough_for_a_verdict(asked)
     needed = [effect.replicates_needed for effect in unsettled]
     if asked.delta is None and unsettled and asked.replicates >= fewest and not any(needed):
-        yield ('Next:    name the smallest difference that matters, such as "--set delta=0.5": '
-               "without it no difference is never a verdict")  # fmt: skip
+        yield ("Next:    name the smallest difference that matters, such as --set delta=0.5; "
+               'without it no verdict can be "no difference"')  # fmt: skip
         return
     count = more_replicates(asked.replicates, fewest, needed)
     more = {"replicates": ["--replicates", str(count)],
