@@ -51,13 +51,11 @@ def pytest_runtest_makereport(item):
     """Fails a test that lacks a package and its mark: CI would run it nowhere."""
     report = yield
     is_marked = any(item.get_closest_marker(name) for name in ("extra", "slow"))
-    if (
-        report.skipped
-        and not is_marked
-        and re.search("could not import|needs pip", report.longrepr[2])
-    ):
-        report.outcome = "failed"
-        report.longrepr = f"{report.longrepr[2]}; mark the test: @pytest.mark.extra"
+    if report.skipped and isinstance(report.longrepr, tuple) and not is_marked:
+        reason = report.longrepr[2]  # an expected failure has none
+        if re.search("could not import|needs pip", reason):
+            report.outcome = "failed"
+            report.longrepr = f"{reason}; mark the test: @pytest.mark.extra"
     return report
 
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from stepladder.errors import InputError, OutputError, RunError, StudyError
 from stepladder.execution.base import Executor
@@ -47,9 +47,9 @@ from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
 from stepladder.runs.variance import StudyVariance, study_variance
 from stepladder.store import open_store
-from stepladder.study.metrics import Direction, find_metric
+from stepladder.study.metrics import Direction, check_direction, find_metric
 from stepladder.study.published import PublishedTable
-from stepladder.study.schema import check_name, nearest
+from stepladder.study.schema import nearest
 from stepladder.study.study import Study
 from stepladder.training.function import TrialFailure
 
@@ -838,7 +838,7 @@ def compare(
         study: further keys of a study, such as `seed`, `dataset` or `tuning`.
 
     Raises:
-        StudyError: if the function, its parameters or the metric will not do.
+        InputError: if the function, its parameters or the metric will not do.
         RunError: if what was asked for cannot be finished; what was trained is stored.
 
     Example:
@@ -849,8 +849,7 @@ def compare(
         >>> run.results.arms[1].effect.verdict  # doctest: +SKIP
         'helps'
     """
-    if direction is not None:
-        check_name("direction must be minimize or maximize", direction, get_args(Direction))
+    check_direction(direction)
     if isinstance(metric, str):
         find_metric(metric, direction, unit)
     for key in study.keys() - Study.model_fields:

@@ -103,7 +103,7 @@ def _name_a_study() -> str:
     )
 
 
-def more_replicates(replicates: int, fewest: int, needed: Sequence[int | None]) -> int:
+def next_replicates(replicates: int, fewest: int, needed: Sequence[int | None]) -> int:
     """How many replicates to ask for next: what would settle all, but no more than twice as many.
 
     A number beyond that would rest on a guess from few replicates.
@@ -114,9 +114,9 @@ def more_replicates(replicates: int, fewest: int, needed: Sequence[int | None]) 
         needed: what would settle each open comparison; None where that is not known.
 
     Example:
-        >>> more_replicates(5, fewest=5, needed=[7, 8]), more_replicates(5, 5, [7, 219])
+        >>> next_replicates(5, fewest=5, needed=[7, 8]), next_replicates(5, 5, [7, 219])
         (8, 10)
-        >>> more_replicates(2, fewest=5, needed=[None])
+        >>> next_replicates(2, fewest=5, needed=[None])
         5
     """
     most = max(2 * replicates, fewest)
@@ -130,7 +130,7 @@ def _what_next(
     """Where the report is, and what to do next: three lines at most."""
     from stepladder import api
     from stepladder.report.wording import judged_effects, what_settles
-    from stepladder.runs.preflight import enough_for_a_verdict
+    from stepladder.statistics.sequential import fewest_replicates
 
     yield f"Report:  {finished.folder / 'report.html'}"
     if not explain:
@@ -140,13 +140,13 @@ def _what_next(
     asked = finished.results.study
     judged = judged_effects(finished.results)  # of a factorial its main effects
     unsettled = [effect for _, effect in judged if effect.needs_replicates]
-    fewest = enough_for_a_verdict(asked)
+    fewest = fewest_replicates(asked.replicates, len(judged))
     needed = [effect.replicates_needed for effect in unsettled]
     if asked.delta is None and unsettled and asked.replicates >= fewest and not any(needed):
         yield ("Next:    name the smallest difference that matters, such as --set delta=0.5; "
                'without it no verdict can be "no difference"')  # fmt: skip
         return
-    count = more_replicates(asked.replicates, fewest, needed)
+    count = next_replicates(asked.replicates, fewest, needed)
     more = {"replicates": ["--replicates", str(count)],
             "repeats": ["--set", f"splits.repeats={2 * asked.splits.repeats}"]}.get(
                 what_settles(asked))  # fmt: skip

@@ -307,8 +307,8 @@ class _Input:
             )  # fmt: skip
 
 
-_AMOUNT = re.compile(r"[-+]?[$€£¥]? ?[-+]?\d[\d.,]* ?[%$€£¥]?")
-"""A price, a share, or a number with commas of thousands."""
+_AMOUNT = re.compile(r"(?=.*[%$€£¥])[-+]?[$€£¥]? ?[-+]?\d[\d.,]* ?[%$€£¥]?")
+"""A price or a share."""
 
 
 def _texts(array: _Array) -> _Array:

@@ -21,6 +21,7 @@ from stepladder.study.metrics import (
     POINTS,
     Direction,
     Metric,
+    check_direction,
     find_metric,
     known_metric,
 )
@@ -172,8 +173,7 @@ def read_scores(
     given = dict(columns or {})
     for role in given:
         check_name("--columns must be given for arm, replicate, score or dataset", role, _KNOWN)
-    if direction is not None:
-        check_name("direction must be minimize or maximize", direction, ("minimize", "maximize"))
+    check_direction(direction)
     if isinstance(source, Mapping) and not _is_table(source):
         reading, heading = _of_mapping(source), None
     else:

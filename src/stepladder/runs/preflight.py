@@ -13,7 +13,7 @@ from stepladder.errors import InputError, StudyError
 from stepladder.execution.machine import Settings
 from stepladder.statistics.anytime import SHARE_FIRST
 from stepladder.statistics.paired import missed_share, unanimous_sign_floor
-from stepladder.statistics.power import FEWEST, FEWEST_WITHIN, MOST
+from stepladder.statistics.sequential import fewest_replicates
 from stepladder.store import StudyRecord
 from stepladder.study.confounds import confound_sentences, confounds, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
@@ -302,12 +302,12 @@ def underpowered(study: Study) -> tuple[str, ...]:
     if not family or _can_be_significant(count, family):
         return ()
     noun = "replicate" if count == 1 else "replicates"
-    if count < FEWEST:
+    if count < 3:
         return (
             f"{count} {noun} of each arm: an effect cannot be distinguished from chance, and no "
-            f"verdict can be given. Ask for {FEWEST_WITHIN} or more{_more_replicates(study)}.",
+            f"verdict can be given. Ask for 5 or more{_more_replicates(study)}.",
         )
-    enough = enough_for_a_verdict(study)
+    enough = fewest_replicates(count, family)
     effects = sum(technique.instead_of is None for technique in study.techniques)
     has_effects = bool(study.cells) and _can_be_significant(count, effects)
     main = f" Main effects, a family of {effects}, are judged separately." if has_effects else ""
@@ -316,19 +316,6 @@ def underpowered(study: Study) -> tuple[str, ...]:
         f"however large its effect; {enough} are the fewest that allow one"
         f"{_more_replicates(study)}.{main}",
     )
-
-
-def enough_for_a_verdict(study: Study) -> int:
-    """The fewest replicates with which every verdict is possible, for the largest of effects.
-
-    Example:
-        >>> from stepladder import Study
-        >>> base = {"hidden": [8], "activation": "sigmoid"}
-        >>> enough_for_a_verdict(Study(name="s", base=base, techniques=["ReLU"], replicates=2))
-        5
-    """
-    family = sum(arm.compared_with is not None for arm in study.arms)
-    return next(n for n in range(FEWEST_WITHIN, MOST) if _can_be_significant(n, family))
 
 
 def _more_replicates(study: Study) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stepladder.errors import InputError
 from stepladder.study import scoring
 from stepladder.study.plugins import find_plugin, load_plugin
-from stepladder.study.schema import nearest, plain
+from stepladder.study.schema import check_name, nearest, plain
 from stepladder.study.scoring import Task
 
 Direction = Literal["maximize", "minimize"]
@@ -234,6 +234,16 @@ def named_metric(name: str) -> Metric | None:
     metric = load_plugin(entry, "the metric", kind, lambda value: isinstance(value, Metric))
     assert isinstance(metric, Metric)
     return replace(metric, name=name)
+
+
+def check_direction(direction: str | None) -> None:
+    """Checks that a direction is one of those that there are, where one is given.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if direction is not None:
+        check_name("direction must be minimize or maximize", direction, ("minimize", "maximize"))
 
 
 def find_metric(name: str, direction: Direction | None = None, unit: str | None = None) -> Metric:

@@ -426,6 +426,12 @@ def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
     assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
 
 
+def test_of_one_comparison_four_replicates_may_give_a_verdict():
+    base = {"hidden": [8], "activation": "sigmoid"}
+    (line,) = underpowered(Study(name="s", base=base, techniques=["ReLU"], replicates=3))
+    assert "on any of 1 comparisons, however large its effect; 4 are the fewest" in line
+
+
 @pytest.mark.parametrize("family", [1, 6, 32])
 def test_it_is_said_exactly_where_no_effect_is_large_enough(family):
     techniques = [{"name": f"t{n}", "change": {"hidden": [9 + n]}} for n in range(family)]
